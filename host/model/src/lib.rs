@@ -1,0 +1,27 @@
+//! The shared words of the host: ids, money, time, context, permissions, points and manifests. No I/O.
+//!
+//! Start with [`ctx`]: every operation of the host takes a [`ctx::Ctx`] first. [`points`] and [`permission`] are the two
+//! registries that everything about plugins reads; a new point or permission begins with a row there.
+
+pub mod ctx;
+pub mod entropy;
+pub mod id;
+pub mod locale;
+pub mod manifest;
+pub mod money;
+pub mod page;
+pub mod permission;
+pub mod points;
+pub mod settings;
+pub mod text;
+pub mod time;
+
+pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
+pub use locale::Locale;
+pub use manifest::Manifest;
+pub use money::{Currency, Minor, Money};
+pub use page::{Page, PageRequest};
+pub use permission::{Permission, PermissionSet};
+pub use points::Point;
+pub use text::Text;
+pub use time::Millis;

@@ -1,0 +1,268 @@
+//! What a plugin says about itself: `plugin.toml` while it is written, a custom section of the component when packed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::locale::Locale;
+use crate::permission::{Permission, PermissionSet};
+use crate::points::Point;
+
+/// The version of the contract that this host serves; at 0.N a component needs exactly this N.
+pub const CONTRACT: &str = "0.1";
+/// The most bytes of a manifest.
+pub const MAX_MANIFEST: usize = 256 * 1024;
+/// The default memory of a call in MiB, and the most that a manifest may ask for.
+pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 16..=64;
+
+/// A manifest that was read and found whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The plugin's name, unique in the catalog: lower-case letters, digits and hyphens, 2 to 64 characters.
+    pub name: String,
+    /// The version, `MAJOR.MINOR.PATCH` with an optional pre-release behind a hyphen.
+    pub version: String,
+    /// The publisher's short name.
+    pub publisher: String,
+    /// The contract that the plugin was built for, such as `0.1`.
+    pub contract: String,
+    /// The SPDX expression of its licence.
+    pub license: String,
+    /// The points that it serves.
+    pub points: Vec<Point>,
+    /// What it wants to do.
+    #[serde(default)]
+    pub permissions: Vec<PermissionWish>,
+    /// Memory of a call in MiB, 16 to 64; 16 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    /// The settings as a subset of JSON Schema (see [`crate::settings`]); no settings when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
+    /// Names and sentences by BCP 47 tag; `zh-CN` and `en` are required.
+    pub locales: BTreeMap<String, PluginLocale>,
+}
+
+/// A permission that the plugin asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionWish {
+    /// Which.
+    pub name: Permission,
+    /// Whether the plugin works without it.
+    #[serde(default)]
+    pub optional: bool,
+    /// What for, by BCP 47 tag, in words for the merchant.
+    pub purpose: BTreeMap<String, String>,
+}
+
+/// A plugin's words in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginLocale {
+    /// The name that people see.
+    pub name: String,
+    /// One sentence of what it does.
+    pub summary: String,
+    /// Sentences by code, with placeholders in braces. Labels of settings have the code `settings.<property>`.
+    #[serde(default)]
+    pub messages: BTreeMap<String, String>,
+}
+
+/// What is wrong with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not TOML or JSON, or not of the manifest's shape.
+    #[error("the manifest cannot be read: {0}")]
+    Malformed(String),
+    /// More bytes than allowed.
+    #[error("the manifest has {0} bytes, at most {MAX_MANIFEST} are allowed")]
+    TooLarge(usize),
+    /// Another contract version.
+    #[error("the plugin was built for contract {found}, this host serves {CONTRACT}")]
+    Contract {
+        /// The manifest's.
+        found: String,
+    },
+    /// A field breaks its rule.
+    #[error("`{field}`: {problem}")]
+    Field {
+        /// The field's path.
+        field: String,
+        /// The rule that it breaks.
+        problem: String,
+    },
+}
+
+fn field(field: impl Into<String>, problem: impl Into<String>) -> ManifestError {
+    ManifestError::Field { field: field.into(), problem: problem.into() }
+}
+
+impl Manifest {
+    /// Reads `plugin.toml`.
+    pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > MAX_MANIFEST {
+            return Err(ManifestError::TooLarge(text.len()));
+        }
+        let manifest: Self = toml::from_str(text).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        manifest.checked()
+    }
+
+    /// Reads the JSON of a packed component.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MAX_MANIFEST {
+            return Err(ManifestError::TooLarge(bytes.len()));
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        manifest.checked()
+    }
+
+    /// The JSON for the component's section.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn checked(self) -> Result<Self, ManifestError> {
+        if self.contract != CONTRACT {
+            return Err(ManifestError::Contract { found: self.contract.chars().take(32).collect() });
+        }
+        if !is_slug(&self.name) {
+            return Err(field("name", "2 to 64 lower-case letters, digits and hyphens, beginning with a letter"));
+        }
+        if !is_slug(&self.publisher) {
+            return Err(field("publisher", "2 to 64 lower-case letters, digits and hyphens, beginning with a letter"));
+        }
+        if !is_version(&self.version) {
+            return Err(field("version", "three numbers with points between them, such as 1.2.0"));
+        }
+        if self.license.is_empty() || self.license.len() > 128 {
+            return Err(field("license", "an SPDX expression of at most 128 bytes, such as Apache-2.0"));
+        }
+        if self.points.is_empty() {
+            return Err(field("points", "a plugin serves at least one point"));
+        }
+        let mut points = self.points.clone();
+        points.sort_unstable();
+        points.dedup();
+        if points.len() != self.points.len() {
+            return Err(field("points", "a point is listed twice"));
+        }
+        if self.memory_mib.is_some_and(|mib| !MEMORY_MIB.contains(&mib)) {
+            return Err(field("memory_mib", "16 to 64"));
+        }
+        let wishes: PermissionSet = self.permissions.iter().map(|wish| wish.name).collect();
+        if wishes.iter().count() != self.permissions.len() {
+            return Err(field("permissions", "a permission is listed twice"));
+        }
+        for locale in Locale::ALL {
+            let tag = locale.tag();
+            let Some(words) = self.locales.get(tag) else {
+                return Err(field(format!("locales.{tag}"), "is required"));
+            };
+            for (name, text, most) in [("name", &words.name, 120), ("summary", &words.summary, 500)] {
+                if text.trim().is_empty() || text.len() > most {
+                    return Err(field(format!("locales.{tag}.{name}"), format!("1 to {most} bytes")));
+                }
+            }
+            for wish in &self.permissions {
+                if wish.purpose.get(tag).is_none_or(|text| text.trim().is_empty() || text.len() > 500) {
+                    return Err(field(format!("permissions.{}.purpose.{tag}", wish.name), "1 to 500 bytes"));
+                }
+            }
+        }
+        if let Some(schema) = &self.settings {
+            crate::settings::check_schema(schema).map_err(|error| field("settings", error.to_string()))?;
+        }
+        Ok(self)
+    }
+
+    /// All permissions that the plugin asks for.
+    pub fn wishes(&self) -> PermissionSet {
+        self.permissions.iter().map(|wish| wish.name).collect()
+    }
+
+    /// The permissions without which the plugin is not installed.
+    pub fn required(&self) -> PermissionSet {
+        self.permissions.iter().filter(|wish| !wish.optional).map(|wish| wish.name).collect()
+    }
+
+    /// The plugin's words in a language, else in the platform's default language.
+    pub fn words(&self, locale: Locale) -> Option<&PluginLocale> {
+        self.locales.get(locale.tag()).or_else(|| self.locales.get(Locale::default().tag()))
+    }
+}
+
+/// Whether the text is a short name: 2 to 64 lower-case letters, digits and hyphens, beginning with a letter.
+pub fn is_slug(text: &str) -> bool {
+    (2..=64).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+fn is_version(text: &str) -> bool {
+    let (numbers, pre) = text.split_once('-').map_or((text, None), |(numbers, pre)| (numbers, Some(pre)));
+    let parts: Vec<&str> = numbers.split('.').collect();
+    text.len() <= 64
+        && parts.len() == 3
+        && parts.iter().all(|part| part.parse::<u32>().is_ok_and(|number| number.to_string() == *part))
+        && pre.is_none_or(|pre| !pre.is_empty() && pre.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+name = "hello-discount"
+version = "0.1.0"
+publisher = "heptad"
+contract = "0.1"
+license = "0BSD"
+points = ["discount.order"]
+
+[[permissions]]
+name = "mall.catalog.read"
+optional = true
+purpose = { zh-CN = "查看标签", en = "To see tags" }
+
+[locales.zh-CN]
+name = "你好折扣"
+summary = "每单减一元"
+messages = { hello = "你好，立减 {amount}" }
+
+[locales.en]
+name = "Hello discount"
+summary = "One yuan off each order"
+messages = { hello = "Hello, {amount} off" }
+"#;
+
+    #[test]
+    fn a_manifest_survives_packing() {
+        let manifest = Manifest::from_toml(GOOD).unwrap();
+        assert_eq!(Manifest::from_json(manifest.to_json().as_bytes()).unwrap(), manifest);
+        assert_eq!(manifest.points, [Point::DiscountOrder]);
+        assert_eq!(manifest.required().iter().count(), 0);
+    }
+
+    #[test]
+    fn each_rule_names_its_field() {
+        for (from, to, expected) in [
+            ("contract = \"0.1\"", "contract = \"0.2\"", "the plugin was built for contract 0.2, this host serves 0.1"),
+            ("\"hello-discount\"", "\"Hello\"", "`name`: 2 to 64"),
+            ("version = \"0.1.0\"", "version = \"1.0\"", "`version`: three numbers"),
+            ("version = \"0.1.0\"", "version = \"01.0.0\"", "`version`: three numbers"),
+            ("[\"discount.order\"]", "[]", "`points`: a plugin serves"),
+            ("[\"discount.order\"]", "[\"discount.order\", \"discount.order\"]", "`points`: a point is listed twice"),
+            ("[\"discount.order\"]", "[\"discount.everything\"]", "cannot be read"),
+            ("[locales.en]", "[locales.fr]", "`locales.en`: is required"),
+            (", en = \"To see tags\"", "", "`permissions.mall.catalog.read.purpose.en`"),
+            ("license = \"0BSD\"", "license = \"0BSD\"\nmemory_mib = 65", "`memory_mib`: 16 to 64"),
+            ("license = \"0BSD\"", "license = \"0BSD\"\nsurprise = 1", "cannot be read"),
+        ] {
+            let error = Manifest::from_toml(&GOOD.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{to}: {error}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The audit log: who did what to which thing. A row goes with the transaction that it tells of.
+
+use heptad_model::id::AuditId;
+use serde::Serialize;
+
+use crate::{PlatformTx, StoreError, Tx};
+
+impl Tx {
+    /// Writes a row: `action` is a stable word such as `order.placed`, `subject` an id, `detail` ids and numbers, never
+    /// personal data.
+    pub async fn audit(&mut self, action: &str, subject: impl std::fmt::Display, detail: &impl Serialize) -> Result<(), StoreError> {
+        const INSERT: &str = "insert into audit (tenant_id, id, at, actor, action, subject, detail, request_id) \
+                              values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let ctx = self.ctx().clone();
+        self.query(INSERT)
+            .text(AuditId::generate(&ctx.env))
+            .bind(ctx.now())
+            .text(&ctx.actor)
+            .bind(action)
+            .text(subject)
+            .json(detail)
+            .text(ctx.request)
+            .execute()
+            .await
+            .map(drop)
+    }
+}
+
+impl PlatformTx {
+    /// The same for what belongs to no tenant: publishers, plugins, users.
+    pub async fn audit(&mut self, action: &str, subject: impl std::fmt::Display, detail: &impl Serialize) -> Result<(), StoreError> {
+        const INSERT: &str = "insert into platform_audit (id, at, actor, action, subject, detail, request_id) \
+                              values ($1, $2, $3, $4, $5, $6, $7)";
+        let origin = self.origin().clone();
+        self.query(INSERT)
+            .text(AuditId::generate(&origin.env))
+            .bind(origin.now())
+            .text(&origin.actor)
+            .bind(action)
+            .text(subject)
+            .json(detail)
+            .text(origin.request)
+            .execute()
+            .await
+            .map(drop)
+    }
+}

@@ -1,0 +1,80 @@
+//! Where SQLite and PostgreSQL differ: how a transaction begins, session settings, and which errors mean "try again".
+//!
+//! Lists go into a statement as one JSON parameter, read by `json_each`: SQLite has that function, and the first
+//! migration makes one of the same shape for PostgreSQL.
+
+use sqlx::error::DatabaseError;
+
+/// Which database serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// One file, one writer.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Dialect {
+    /// By the scheme of a database URL: `sqlite:` or `postgres:`.
+    pub fn of_url(url: &str) -> Option<Self> {
+        match url.split(':').next()? {
+            "sqlite" => Some(Self::Sqlite),
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            _ => None,
+        }
+    }
+
+    /// The word for messages and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    pub(crate) const fn begin_read(self) -> &'static str {
+        match self {
+            Self::Sqlite => "begin",
+            Self::Postgres => "begin isolation level repeatable read read only",
+        }
+    }
+
+    /// SQLite takes the write lock at once: a transaction that reads first and locks later fails when another writes.
+    pub(crate) const fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "begin immediate",
+            Self::Postgres => "begin isolation level repeatable read",
+        }
+    }
+
+    /// What each new connection runs.
+    pub(crate) const fn session(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
+                 pragma busy_timeout = 5000; pragma temp_store = memory; pragma cache_size = -16000"
+            }
+            Self::Postgres => "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'",
+        }
+    }
+
+    /// How the tables' column types differ: `{bytes}` in a migration.
+    pub(crate) const fn bytes_type(self) -> &'static str {
+        match self {
+            Self::Sqlite => "blob",
+            Self::Postgres => "bytea",
+        }
+    }
+
+    /// Whether a failed transaction may succeed when it is run again.
+    pub(crate) fn is_transient(self, error: &dyn DatabaseError) -> bool {
+        let code = error.code();
+        let code = code.as_deref().unwrap_or_default();
+        match self {
+            // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
+            Self::Sqlite => matches!(code, "5" | "6" | "261" | "517"),
+            // Serialisation failure, deadlock.
+            Self::Postgres => matches!(code, "40001" | "40P01"),
+        }
+    }
+}

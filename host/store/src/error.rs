@@ -1,0 +1,51 @@
+//! What can go wrong between an operation and the database.
+
+use crate::dialect::Dialect;
+
+/// Why a statement or a transaction failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database URL has no scheme that we know.
+    #[error("the database URL must begin with `sqlite:` or `postgres:`")]
+    UnknownScheme,
+    /// Serialisation failure, deadlock or a busy database; the transaction may succeed when it is run again.
+    #[error("the database was busy: {0}")]
+    Busy(#[source] sqlx::Error),
+    /// A unique constraint was violated; the name as far as the database tells it.
+    #[error("a row with this key exists already ({0})")]
+    Duplicate(String),
+    /// A column does not hold what the operation expects.
+    #[error("column `{column}`: {problem}")]
+    Column {
+        /// The column's name.
+        column: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The database is of another version than this binary.
+    #[error("{0}")]
+    Schema(String),
+    /// The closure kept the transaction beyond its end.
+    #[error("a transaction outlived its closure")]
+    Leaked,
+    /// Everything else: connection lost, disk full, a wrong statement.
+    #[error("the database failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    pub(crate) fn of(dialect: Dialect, error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(cause) if dialect.is_transient(cause.as_ref()) => Self::Busy(error),
+            sqlx::Error::Database(cause) if cause.is_unique_violation() => {
+                Self::Duplicate(cause.constraint().map_or_else(|| cause.message().to_owned(), str::to_owned))
+            }
+            _ => Self::Database(error),
+        }
+    }
+
+    /// Whether running the transaction again may help.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy(_))
+    }
+}
