@@ -1,6 +1,6 @@
 -- Tables with a column `tenant_id` belong to a tenant: on PostgreSQL the migrator puts row-level security on them.
 -- Tables without one belong to the platform. Types are text, bigint and {bytes}; times are milliseconds since 1970 UTC,
--- amounts are minor units, flags are 0 or 1, documents are JSON text.
+-- amounts are minor units, flags are 0 or 1, documents are JSON. Text columns are ordered by their bytes (collation C).
 
 create table tenants (
     id text primary key,
@@ -49,6 +49,7 @@ create table tokens (
     last_used_at bigint,
     revoked_at bigint
 );
+create index tokens_by_scope on tokens (scope, id);
 
 create table sessions (
     secret_hash text primary key,
@@ -66,11 +67,16 @@ create table sign_in_links (
     used_at bigint
 );
 
+-- `latest` is the id of the version that a merchant gets, null before the first approval; `search` is what the catalog's
+-- search looks through, in lower case.
 create table plugins (
     name text primary key,
     publisher_id text not null references publishers (id),
+    latest text,
+    search text not null,
     created_at bigint not null
 );
+create index plugins_by_publisher on plugins (publisher_id, name);
 
 -- `digest` is the SHA-256 of the packed component; `state` is submitted, approved or rejected.
 create table plugin_versions (
@@ -87,6 +93,7 @@ create table plugin_versions (
     reviewed_at bigint,
     unique (plugin, version)
 );
+create index plugin_versions_by_state on plugin_versions (state, id);
 
 -- A row's value grows with every change that processes keep in memory; they read it at least every 250 ms.
 create table generations (
@@ -117,7 +124,7 @@ create table audit (
     primary key (tenant_id, id)
 );
 
--- `value` counts up: order numbers, and versions of what quotes depend on.
+-- `value` counts up: order numbers.
 create table counters (
     tenant_id text not null,
     name text not null,
@@ -125,13 +132,13 @@ create table counters (
     primary key (tenant_id, name)
 );
 
+-- `response` is what the first request was answered with; a repetition gets it again until `expires_at`.
 create table idempotency_keys (
     tenant_id text not null,
     actor text not null,
     route text not null,
     key text not null,
     digest text not null,
-    status bigint not null,
     response text not null,
     created_at bigint not null,
     expires_at bigint not null,
@@ -253,6 +260,8 @@ create table orders (
     unique (tenant_id, quote_id)
 );
 create index orders_by_customer on orders (tenant_id, customer_id, placed_at);
+create index orders_by_time on orders (tenant_id, placed_at, id);
+create index orders_by_cart on orders (tenant_id, cart_id);
 
 -- `unit_price_derived` is 1 where the line total is the truth and the unit price was computed from it.
 create table order_lines (
@@ -300,7 +309,8 @@ create table ledger_entries (
 );
 create index ledger_entries_by_order on ledger_entries (tenant_id, order_id);
 
--- `state` is enabled or disabled; `position` is the merchant's order of its plugins.
+-- `state` is enabled or disabled; `position` is the merchant's order of its plugins; `revision` grows with every change
+-- that a plugin's answer may depend on; `kv_bytes` is the sum over the keys and values in plugin_kv.
 create table installs (
     tenant_id text not null,
     id text not null,
@@ -311,12 +321,14 @@ create table installs (
     granted text not null,
     settings text not null,
     kv_bytes bigint not null,
+    revision bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
     primary key (tenant_id, id),
     unique (tenant_id, plugin)
 );
 
+-- `key` is the hexadecimal form of the key's bytes, so that both databases order keys by their bytes.
 create table plugin_kv (
     tenant_id text not null,
     install_id text not null,

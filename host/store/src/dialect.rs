@@ -1,7 +1,7 @@
 //! Where SQLite and PostgreSQL differ: how a transaction begins, session settings, and which errors mean "try again".
 //!
-//! Lists go into a statement as one JSON parameter, read by `json_each`: SQLite has that function, and the first
-//! migration makes one of the same shape for PostgreSQL.
+//! Lists go into a statement as one JSON parameter, read by `json_each`, and the members of its objects by
+//! `json_extract(value, '$.name')`: SQLite has these functions, and the migrator makes them for PostgreSQL.
 
 use sqlx::error::DatabaseError;
 
@@ -63,6 +63,14 @@ impl Dialect {
         match self {
             Self::Sqlite => "blob",
             Self::Postgres => "bytea",
+        }
+    }
+
+    /// Text is ordered by its bytes on both, so that a page ends at the same place on either.
+    pub(crate) const fn text_type(self) -> &'static str {
+        match self {
+            Self::Sqlite => " text",
+            Self::Postgres => " text collate \"C\"",
         }
     }
 

@@ -8,6 +8,7 @@
 //! of shops or plugins; their statements stand beside the operations that use them.
 
 mod audit;
+pub mod backup;
 pub mod dialect;
 mod error;
 mod migrate;

@@ -21,6 +21,10 @@ const LOCK: &str = "select pg_advisory_xact_lock(4711004711)";
 const POSTGRES_JSON_EACH: &str = "create or replace function json_each(list text) returns table (value text) \
      language sql immutable strict parallel safe as 'select json_array_elements_text(list::json)'";
 
+/// And picks a member of a JSON object: `json_extract(value, '$.name')`. What comes back is text here, so numbers are cast.
+const POSTGRES_JSON_EXTRACT: &str = "create or replace function json_extract(document text, path text) returns text \
+     language sql immutable strict parallel safe as 'select document::json ->> substr(path, 3)'";
+
 /// How the database stands to this binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigrationState {
@@ -46,6 +50,7 @@ pub async fn migrate(url: &str, server_role: Option<&str>, env: &Env) -> Result<
     if dialect == Dialect::Postgres {
         sqlx::raw_sql(LOCK).execute(&mut *transaction).await.map_err(failed)?;
         sqlx::raw_sql(POSTGRES_JSON_EACH).execute(&mut *transaction).await.map_err(failed)?;
+        sqlx::raw_sql(POSTGRES_JSON_EXTRACT).execute(&mut *transaction).await.map_err(failed)?;
     }
     sqlx::raw_sql(
         "create table if not exists schema_migrations \
@@ -59,7 +64,7 @@ pub async fn migrate(url: &str, server_role: Option<&str>, env: &Env) -> Result<
         Err(problem) => return Err(StoreError::Schema(problem)),
     };
     for (version, name, sql) in &missing {
-        let sql = sql.replace("{bytes}", dialect.bytes_type());
+        let sql = sql.replace("{bytes}", dialect.bytes_type()).replace(" text", dialect.text_type());
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.map_err(failed)?;
         sqlx::query("insert into schema_migrations (version, name, checksum, applied_at) values ($1, $2, $3, $4)")
             .bind(*version)
@@ -95,7 +100,7 @@ pub async fn migration_state(url: &str) -> Result<MigrationState, StoreError> {
     })
 }
 
-async fn connect(url: &str) -> Result<(AnyConnection, Dialect), StoreError> {
+pub(crate) async fn connect(url: &str) -> Result<(AnyConnection, Dialect), StoreError> {
     sqlx::any::install_default_drivers();
     let dialect = Dialect::of_url(url).ok_or(StoreError::UnknownScheme)?;
     let url = match dialect {
@@ -110,7 +115,7 @@ async fn connect(url: &str) -> Result<(AnyConnection, Dialect), StoreError> {
     Ok((connection, dialect))
 }
 
-async fn applied(connection: &mut AnyConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
+pub(crate) async fn applied(connection: &mut AnyConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
     let rows = sqlx::query("select version, checksum from schema_migrations order by version").fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?))).collect()
 }

@@ -1,0 +1,11 @@
+//! The operations on both databases, with plugins that are functions.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod carts;
+mod catalog;
+mod fixture;
+mod idempotency;
+mod import;
+mod members;
+mod orders;
+mod quotes;

@@ -1,0 +1,96 @@
+//! Changing an install: on and off, settings, grants, order. Each change raises the install's revision and the generation.
+
+use std::collections::HashSet;
+
+use heptad_model::PermissionSet;
+use heptad_model::id::InstallId;
+use heptad_store::Tx;
+use serde_json::{Value, json};
+
+use super::create::grants_check;
+use super::{Install, InstallState, install_get, install_list};
+use crate::generation::generation_raise;
+use crate::settings::{checked, settings_check};
+use crate::{FieldError, PlatformError};
+
+/// Lets the points call the plugin; on an enabled one it changes nothing.
+///
+/// Refused with `needs-setup` and the fields while required settings are missing.
+pub async fn install_enable(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
+    let install = install_get(tx, id).await?;
+    let missing: Vec<FieldError> = settings_check(&install.manifest, &install.settings).err().unwrap_or_default();
+    if !missing.is_empty() {
+        return Err(PlatformError::NeedsSetup(missing));
+    }
+    state_put(tx, install, InstallState::Enabled, "install.enabled").await
+}
+
+/// Keeps the points from calling the plugin; on a disabled one it changes nothing.
+pub async fn install_disable(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
+    let install = install_get(tx, id).await?;
+    state_put(tx, install, InstallState::Disabled, "install.disabled").await
+}
+
+async fn state_put(tx: &mut Tx, install: Install, state: InstallState, action: &str) -> Result<Install, PlatformError> {
+    const PUT: &str = "update installs set state = $3, revision = revision + 1, updated_at = $4 \
+                       where tenant_id = $1 and id = $2";
+    if install.state == state {
+        return Ok(install);
+    }
+    let now = tx.ctx().now();
+    let rows = tx.query(PUT).text(install.id).bind(state.name()).bind(now).execute().await?;
+    changed(tx, install.id, rows, action, &json!({"plugin": install.plugin})).await
+}
+
+/// Replaces the settings. They are checked whole and kept as given, so that a later version's defaults apply.
+pub async fn install_settings_put(tx: &mut Tx, id: InstallId, settings: &Value) -> Result<Install, PlatformError> {
+    const PUT: &str = "update installs set settings = $3, revision = revision + 1, updated_at = $4 \
+                       where tenant_id = $1 and id = $2";
+    let install = install_get(tx, id).await?;
+    checked(&install.manifest, settings)?;
+    let now = tx.ctx().now();
+    let rows = tx.query(PUT).text(id).json(settings).bind(now).execute().await?;
+    // The values stay out of the audit log: they may be confidential.
+    changed(tx, id, rows, "install.settings-changed", &json!({"plugin": install.plugin})).await
+}
+
+/// Replaces what the tenant allows: the required permissions, and those optional ones that it wants.
+pub async fn install_grants_put(tx: &mut Tx, id: InstallId, granted: PermissionSet) -> Result<Install, PlatformError> {
+    const PUT: &str = "update installs set granted = $3, revision = revision + 1, updated_at = $4 \
+                       where tenant_id = $1 and id = $2";
+    let install = install_get(tx, id).await?;
+    grants_check(&install.manifest, granted)?;
+    let now = tx.ctx().now();
+    let rows = tx.query(PUT).text(id).json(&granted).bind(now).execute().await?;
+    let detail = json!({"plugin": install.plugin, "before": install.granted, "after": granted});
+    changed(tx, id, rows, "install.grants-changed", &detail).await
+}
+
+/// Puts the tenant's plugins into this order, which names each install exactly once; the installs in the new order.
+pub async fn install_reorder(tx: &mut Tx, order: &[InstallId]) -> Result<Vec<Install>, PlatformError> {
+    const PUT: &str = "update installs set position = $3, revision = revision + 1, updated_at = $4 \
+                       where tenant_id = $1 and id = $2 and position <> $3";
+    let present = install_list(tx).await?;
+    let named: HashSet<InstallId> = order.iter().copied().collect();
+    if order.len() != present.len() || !present.iter().all(|install| named.contains(&install.id)) {
+        return Err(PlatformError::NotAPermutation(present.len()));
+    }
+    let now = tx.ctx().now();
+    for (position, id) in (1_i64..).zip(order) {
+        tx.query(PUT).text(id).bind(position).bind(now).execute().await?;
+    }
+    let tenant = tx.ctx().tenant().id;
+    tx.audit("install.reordered", tenant, &json!({"order": order})).await?;
+    generation_raise(tx).await?;
+    Ok(install_list(tx).await?)
+}
+
+/// What every change ends with: it met its row, it is in the audit log, and the other processes will read it.
+async fn changed(tx: &mut Tx, id: InstallId, rows: u64, action: &str, detail: &Value) -> Result<Install, PlatformError> {
+    if rows != 1 {
+        return Err(PlatformError::not_found("install", id));
+    }
+    tx.audit(action, id, detail).await?;
+    generation_raise(tx).await?;
+    install_get(tx, id).await
+}

@@ -1,0 +1,131 @@
+//! Installing and uninstalling.
+
+use heptad_model::id::{InstallId, VersionId};
+use heptad_model::{Manifest, Permission, PermissionSet};
+use heptad_store::{StoreError, Tx};
+use serde_json::{Map, Value, json};
+
+use super::{Install, InstallState, install_get, install_list};
+use crate::PlatformError;
+use crate::generation::generation_raise;
+
+/// The most plugins of a tenant on one point, enabled or not.
+pub const MAX_ON_POINT: usize = 25;
+
+/// What a merchant says when it installs a plugin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstallIn {
+    /// The plugin's name.
+    pub plugin: String,
+    /// An approved version; the latest one when absent.
+    pub version: Option<String>,
+    /// What it allows.
+    pub granted: PermissionSet,
+    /// The settings, whole and valid; when absent, the defaults, and enabling waits for what they leave open.
+    pub settings: Option<Value>,
+}
+
+/// What an uninstall has removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uninstalled {
+    /// Entries of the plugin's own store.
+    pub kv_entries: u64,
+    /// Their bytes, keys and values.
+    pub kv_bytes: i64,
+}
+
+/// Installs an approved version, disabled, behind the plugins that the tenant has.
+///
+/// Refused with `already-installed`, `permission-required`, `permission-not-asked`, `settings-invalid`, `point-full`, or
+/// `not-found` for a plugin or version that was never approved.
+pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, PlatformError> {
+    const INSERT: &str = "insert into installs (tenant_id, id, plugin, version_id, state, position, granted, settings, \
+                          kv_bytes, revision, created_at, updated_at) \
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 1, $9, $9)";
+    let (version_id, manifest) = approved(tx, &input.plugin, input.version.as_deref()).await?;
+    grants_check(&manifest, input.granted)?;
+    let settings = match &input.settings {
+        Some(settings) => {
+            crate::settings::checked(&manifest, settings)?;
+            settings.clone()
+        }
+        None => Value::Object(Map::new()),
+    };
+    let present = install_list(tx).await?;
+    if present.iter().any(|install| install.plugin == input.plugin) {
+        return Err(PlatformError::AlreadyInstalled(input.plugin.clone()));
+    }
+    for point in &manifest.points {
+        if present.iter().filter(|install| install.manifest.points.contains(point)).count() >= MAX_ON_POINT {
+            return Err(PlatformError::PointFull { point: point.name(), most: MAX_ON_POINT });
+        }
+    }
+    let id = InstallId::generate(&tx.ctx().env);
+    let now = tx.ctx().now();
+    let position = present.last().map_or(1, |last| last.position + 1);
+    let inserted = tx
+        .query(INSERT)
+        .text(id)
+        .bind(&input.plugin)
+        .text(version_id)
+        .bind(InstallState::Disabled.name())
+        .bind(position)
+        .json(&input.granted)
+        .json(&settings)
+        .bind(now)
+        .execute()
+        .await;
+    match inserted {
+        // Another request installed it after this one looked.
+        Err(StoreError::Duplicate(_)) => return Err(PlatformError::AlreadyInstalled(input.plugin.clone())),
+        inserted => inserted?,
+    };
+    tx.audit("install.created", id, &json!({"plugin": input.plugin, "version": version_id, "granted": input.granted})).await?;
+    generation_raise(tx).await?;
+    install_get(tx, id).await
+}
+
+/// Removes an install with all that its plugin stored in this shop.
+pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, PlatformError> {
+    const BYTES: &str = "select kv_bytes from installs where tenant_id = $1 and id = $2";
+    let install = install_get(tx, id).await?;
+    let kv_bytes = tx.query(BYTES).text(id).fetch_one(|row| row.int("kv_bytes")).await?;
+    let entries = "delete from plugin_kv where tenant_id = $1 and install_id = $2";
+    let kv_entries = tx.query(entries).text(id).execute().await?;
+    let removed = tx.query("delete from installs where tenant_id = $1 and id = $2").text(id).execute().await?;
+    if removed != 1 {
+        return Err(PlatformError::not_found("install", id));
+    }
+    let detail = json!({"plugin": install.plugin, "version": install.version_id, "kv_entries": kv_entries, "kv_bytes": kv_bytes});
+    tx.audit("install.deleted", id, &detail).await?;
+    generation_raise(tx).await?;
+    Ok(Uninstalled { kv_entries, kv_bytes })
+}
+
+/// Checks that all required permissions are granted, and none that the plugin does not ask for.
+pub(super) fn grants_check(manifest: &Manifest, granted: PermissionSet) -> Result<(), PlatformError> {
+    let missing: Vec<Permission> = manifest.required().missing_from(granted).collect();
+    if !missing.is_empty() {
+        return Err(PlatformError::PermissionRequired(missing));
+    }
+    let extra: Vec<Permission> = granted.missing_from(manifest.wishes()).collect();
+    if !extra.is_empty() {
+        return Err(PlatformError::PermissionNotAsked(extra));
+    }
+    Ok(())
+}
+
+/// The approved version that was asked for, or the latest.
+async fn approved(tx: &mut Tx, plugin: &str, version: Option<&str>) -> Result<(VersionId, Manifest), PlatformError> {
+    const NAMED: &str = "select id, manifest from plugin_versions where plugin = $1 and version = $2 and state = 'approved'";
+    const LATEST: &str = "select v.id, v.manifest from plugins p join plugin_versions v on v.id = p.latest where p.name = $1";
+    let statement = match version {
+        Some(version) => tx.platform_query(NAMED).bind(plugin).bind(version),
+        None => tx.platform_query(LATEST).bind(plugin),
+    };
+    let found = statement.fetch_optional(|row| Ok((row.parse("id")?, row.json("manifest")?))).await?;
+    found.ok_or_else(|| match version {
+        Some(version) => PlatformError::not_found("plugin version", format!("{plugin} {version}")),
+        None => PlatformError::not_found("plugin", plugin),
+    })
+}

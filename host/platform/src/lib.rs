@@ -1,0 +1,33 @@
+//! Tenants, users, roles, tokens, the plugin catalog, installs, grants and settings.
+//!
+//! Operations on what belongs to a tenant take a [`heptad_store::Tx`], the others a [`heptad_store::PlatformTx`]; those
+//! that hash a password take the [`heptad_store::Store`], because hashing is slow and never runs in a transaction. Start
+//! with [`catalog`] for how a plugin gets in, [`install`] for how a merchant gets it, [`principal`] for who may do what.
+//! This crate knows nothing of wasm or HTTP: bytes are inspected before a version comes here, and what a role may do
+//! at which route is decided there.
+
+pub mod audit;
+pub mod catalog;
+pub mod error;
+pub mod generation;
+pub mod install;
+pub mod kv;
+mod names;
+mod password;
+pub mod principal;
+pub mod publisher;
+mod secret;
+pub mod session;
+pub mod settings;
+pub mod sign_in_link;
+pub mod tenant;
+pub mod token;
+pub mod user;
+
+pub use error::{ErrorClass, FieldError, PlatformError};
+pub use generation::generation;
+pub use install::{Install, InstallState, install_list};
+pub use names::MAX_NAME;
+pub use password::{MAX_PASSWORD, MIN_PASSWORD};
+pub use principal::{Principal, Role, Scope};
+pub use secret::Secret;

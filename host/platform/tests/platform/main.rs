@@ -1,0 +1,9 @@
+//! The platform's operations on both databases, by concept.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod catalog;
+mod installs;
+mod kv;
+mod people;
+mod support;

@@ -1,0 +1,160 @@
+//! Compiled code: one `InstancePre` per digest and process, kept on disk between processes.
+//!
+//! A file on disk is the code behind a MAC of this host's own key: mapped code runs with the host's rights, and wasmtime
+//! does not check its content.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use heptad_bindings::{cart_validation, discount};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use moka::future::Cache;
+use sha2::Sha256;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::call::Call;
+use crate::compile::{CompileError, Compiler};
+use crate::components::{Components, write_atomically};
+
+/// The bytes of a MAC (HMAC-SHA256).
+const MAC_BYTES: usize = 32;
+/// How many components stay ready in memory.
+const READY: u64 = 1_000;
+
+/// Why a component cannot be run. Kept for a while, so that a bad component costs one attempt and not one a call.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// The component's bytes are not there, or were changed.
+    #[error("the component cannot be read: {0}")]
+    Component(#[source] std::io::Error),
+    /// It does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The compiled code does not load, or does not fit the host's imports or the pool.
+    #[error("the component does not fit this host: {0}")]
+    Load(String),
+}
+
+/// A component that is ready to be instantiated, and the points that it can serve.
+pub struct Code {
+    /// Present when the component exports the interface.
+    pub(crate) discount: Option<discount::DiscountPointPre<Call>>,
+    /// Present when the component exports the interface.
+    pub(crate) cart_validation: Option<cart_validation::CartValidationPointPre<Call>>,
+}
+
+/// All code of a process.
+pub struct Codes {
+    engine: Engine,
+    linker: Linker<Call>,
+    components: Components,
+    compiler: Compiler,
+    folder: PathBuf,
+    key: [u8; 32],
+    compatibility: u64,
+    ready: Cache<String, Result<Arc<Code>, Arc<CodeError>>>,
+}
+
+impl Codes {
+    /// `folder` is made when it is absent; `key` is the host's own.
+    pub(crate) fn open(
+        engine: Engine,
+        linker: Linker<Call>,
+        components: Components,
+        compiler: Compiler,
+        folder: PathBuf,
+        key: [u8; 32],
+    ) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let compatibility = hasher.finish();
+        let ready = Cache::builder().max_capacity(READY).build();
+        Ok(Self { engine, linker, components, compiler, folder, key, compatibility, ready })
+    }
+
+    /// The code of a digest: from memory, from disk, or compiled now.
+    pub async fn get(&self, digest: &str) -> Result<Arc<Code>, Arc<CodeError>> {
+        if let Some(known) = self.ready.get(digest).await {
+            return known;
+        }
+        self.ready
+            .get_with_by_ref(digest, async { self.load(digest).await.map(Arc::new).map_err(Arc::new) })
+            .await
+    }
+
+    /// Compiles and links bytes that are not stored yet, and keeps the code: the check of an upload is the very thing
+    /// that a call does later.
+    pub(crate) async fn admit(&self, digest: &str, component: Vec<u8>) -> Result<Arc<Code>, CodeError> {
+        let code = match self.read_disk(digest).await {
+            Some(code) => code,
+            None => self.compile(digest, component).await?,
+        };
+        let code = Arc::new(self.link(&code)?);
+        self.ready.insert(digest.to_owned(), Ok(code.clone())).await;
+        Ok(code)
+    }
+
+    async fn load(&self, digest: &str) -> Result<Code, CodeError> {
+        if let Some(code) = self.read_disk(digest).await {
+            return self.link(&code);
+        }
+        let component = self.components.get(digest).await.map_err(CodeError::Component)?;
+        let code = self.compile(digest, component).await?;
+        self.link(&code)
+    }
+
+    async fn compile(&self, digest: &str, component: Vec<u8>) -> Result<Vec<u8>, CodeError> {
+        let code = self.compiler.compile(component).await?;
+        let mut file = self.mac(&code).finalize().into_bytes().to_vec();
+        file.extend_from_slice(&code);
+        // Without the file the next process compiles again; nothing is wrong but the time.
+        if let Err(error) = write_atomically(&self.path(digest), &file).await {
+            tracing::warn!(digest, %error, "compiled code is not kept");
+        }
+        Ok(code)
+    }
+
+    /// The code on disk, if it is there and ours.
+    async fn read_disk(&self, digest: &str) -> Option<Vec<u8>> {
+        let mut file = tokio::fs::read(self.path(digest)).await.ok()?;
+        if file.len() <= MAC_BYTES {
+            return None;
+        }
+        let code = file.split_off(MAC_BYTES);
+        if self.mac(&code).verify_slice(&file).is_err() {
+            tracing::warn!(digest, "compiled code on disk is not ours and is made again");
+            return None;
+        }
+        Some(code)
+    }
+
+    fn link(&self, code: &[u8]) -> Result<Code, CodeError> {
+        let failed = |error: wasmtime::Error| CodeError::Load(format!("{error:#}"));
+        let component = self.deserialize(code).map_err(failed)?;
+        let instance = self.linker.instantiate_pre(&component).map_err(failed)?;
+        Ok(Code {
+            discount: discount::DiscountPointPre::new(instance.clone()).ok(),
+            cart_validation: cart_validation::CartValidationPointPre::new(instance).ok(),
+        })
+    }
+
+    #[expect(unsafe_code, reason = "mapping compiled code is unsafe by nature; only code behind our own MAC comes here")]
+    fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
+        // SAFETY: the bytes come from our compile worker, directly or through a file whose MAC was just verified.
+        unsafe { Component::deserialize(&self.engine, code) }
+    }
+
+    fn mac(&self, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(code);
+        mac
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        self.folder.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+    }
+}

@@ -1,0 +1,28 @@
+//! What a plugin may import: one thin file per WIT interface. Permission, budget and errors are the gate's business
+//! (`Call::read`, `Call::write`), written once; a file here says what the function is.
+
+mod catalog;
+mod inventory;
+mod kv;
+mod locale;
+mod log;
+mod orders;
+mod profiles;
+mod settings;
+mod types;
+pub(crate) mod wasi;
+
+use heptad_bindings::host::Imports;
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::call::Call;
+
+/// The linker with everything that a plugin may import. Tenants differ in the sandbox's data, never here, so that one
+/// linked component serves all of them.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
+    let mut linker = Linker::new(engine);
+    Imports::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Ok(linker)
+}

@@ -1,0 +1,139 @@
+//! The tenants' plugins in memory: which serve a point, in the tenant's order, with what was granted and set.
+//!
+//! A process reads the generation of all installs every 250 ms and at once after a change of its own; a tenant's entry
+//! that is older is read anew when it is next asked for. A process that could not read the generation for 5 s runs no
+//! plugins, since somebody may have been switched off meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use heptad_capabilities::extensions::{ExtensionsUnavailable, Serving};
+use heptad_model::id::{InstallId, TenantId};
+use heptad_model::{Ctx, Env, Origin, PermissionSet, Point};
+use heptad_platform::{Install, generation, install_list};
+use heptad_store::{Store, StoreError};
+use moka::sync::Cache;
+
+/// How often the generation is read.
+pub const READ_EVERY: Duration = Duration::from_millis(250);
+/// How old the last reading may be.
+pub const STALE_AFTER: Duration = Duration::from_secs(5);
+/// How many tenants' plugins stay in memory.
+const TENANTS: u64 = 20_000;
+
+/// A plugin as a tenant has it, ready to be called.
+#[derive(Debug)]
+pub struct Installed {
+    /// What the capabilities know of it.
+    pub(crate) serving: Serving,
+    /// What it asks for and was granted.
+    pub(crate) allowed: PermissionSet,
+    /// The settings as JSON, defaults filled in.
+    pub(crate) settings: Arc<str>,
+    /// Memory of a call in MiB.
+    pub(crate) memory_mib: u32,
+}
+
+/// One tenant's plugins, as of a generation.
+struct Plugins {
+    generation: i64,
+    enabled: Vec<Arc<Installed>>,
+}
+
+/// All tenants' plugins.
+pub(crate) struct Installs {
+    store: Store,
+    tenants: Cache<TenantId, Arc<Plugins>>,
+    generation: AtomicI64,
+    started: Instant,
+    read_millis: AtomicU64,
+}
+
+impl Installs {
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            tenants: Cache::new(TENANTS),
+            generation: AtomicI64::new(0),
+            started: Instant::now(),
+            read_millis: AtomicU64::new(0),
+        }
+    }
+
+    /// Reads the generation.
+    pub(crate) async fn refresh(&self, env: &Env) -> Result<(), StoreError> {
+        let origin = Origin::system("installs", env.clone());
+        let begun = self.started.elapsed();
+        let now: i64 = self.store.platform_read(&origin, async |mut tx| generation(&mut tx).await).await?;
+        self.generation.fetch_max(now, Ordering::AcqRel);
+        self.read_millis.fetch_max(u64::try_from(begun.as_millis()).unwrap_or(u64::MAX), Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Whether the generation was read lately enough.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let read = Duration::from_millis(self.read_millis.load(Ordering::Acquire));
+        self.generation.load(Ordering::Acquire) > 0 && self.started.elapsed().saturating_sub(read) < STALE_AFTER
+    }
+
+    /// The enabled plugins that serve the point, in the tenant's order.
+    pub(crate) async fn serving(&self, ctx: &Ctx, point: Point) -> Result<Vec<Serving>, ExtensionsUnavailable> {
+        let plugins = self.plugins(ctx).await?;
+        let serves = |installed: &&Arc<Installed>| installed.serving.manifest.points.contains(&point);
+        Ok(plugins.enabled.iter().filter(serves).map(|installed| installed.serving.clone()).collect())
+    }
+
+    /// The plugin of a serving, if it still is what it was then.
+    pub(crate) async fn find(&self, ctx: &Ctx, serving: &Serving) -> Result<Option<Arc<Installed>>, ExtensionsUnavailable> {
+        let plugins = self.plugins(ctx).await?;
+        let same = |installed: &&Arc<Installed>| installed.serving.install == serving.install && installed.serving.revision == serving.revision;
+        Ok(plugins.enabled.iter().find(same).cloned())
+    }
+
+    async fn plugins(&self, ctx: &Ctx) -> Result<Arc<Plugins>, ExtensionsUnavailable> {
+        if !self.is_fresh() {
+            return Err(ExtensionsUnavailable("the installs were not read for 5 s".to_owned()));
+        }
+        let wanted = self.generation.load(Ordering::Acquire);
+        if let Some(plugins) = self.tenants.get(&ctx.tenant().id)
+            && plugins.generation >= wanted
+        {
+            return Ok(plugins);
+        }
+        // The generation was read before the installs: what is read now is at least as new.
+        let read = self.store.read(ctx, async |mut tx| install_list(&mut tx).await).await;
+        let installs: Vec<Install> = read.map_err(|error: StoreError| ExtensionsUnavailable(error.to_string()))?;
+        let enabled = installs.into_iter().filter(Install::is_enabled).map(|install| Arc::new(Installed::of(install))).collect();
+        let plugins = Arc::new(Plugins { generation: wanted, enabled });
+        self.tenants.insert(ctx.tenant().id, plugins.clone());
+        Ok(plugins)
+    }
+}
+
+impl Installed {
+    /// A plugin for the check of an upload: nothing granted, no settings, no tenant's install behind it.
+    pub(crate) fn trial(serving: Serving) -> Self {
+        let memory_mib = *heptad_model::manifest::MEMORY_MIB.end();
+        Self { serving, allowed: PermissionSet::default(), settings: "{}".into(), memory_mib }
+    }
+
+    fn of(install: Install) -> Self {
+        Self {
+            allowed: install.manifest.wishes().both(install.granted),
+            settings: install.settings.to_string().into(),
+            memory_mib: install.manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start()),
+            serving: Serving {
+                install: install.id,
+                version: install.version_id,
+                manifest: install.manifest,
+                digest: install.digest,
+                revision: revision(install.id, install.revision),
+            },
+        }
+    }
+}
+
+fn revision(id: InstallId, revision: i64) -> String {
+    format!("{id}:{revision}")
+}

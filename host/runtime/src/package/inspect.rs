@@ -1,0 +1,129 @@
+//! Reading an upload: header, sections, manifest, imports and exports. Everything here is hostile until it is through.
+
+use heptad_model::{Manifest, Point};
+use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload, Validator, WasmFeatures};
+
+use super::imports::check_imports;
+use super::{MANIFEST_SECTION, PackageError};
+use crate::components::digest;
+use crate::limits::UPLOAD_BYTES;
+
+const WASM: &[u8] = b"\0asm";
+const CORE_VERSION: &[u8] = &[1, 0, 0, 0];
+const COMPONENT_VERSION: &[u8] = &[0x0d, 0, 1, 0];
+const ELF: &[u8] = b"\x7fELF";
+
+/// What a packed component says, and what it is.
+#[derive(Debug, Clone)]
+pub struct Inspected {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The SHA-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// Bytes.
+    pub size: usize,
+    /// The functions that it imports, as `package/interface#function`, WASI left out.
+    pub imports: Vec<String>,
+}
+
+/// Reads and checks a packed component; compiles nothing.
+pub fn inspect(bytes: &[u8]) -> Result<Inspected, PackageError> {
+    if bytes.len() > UPLOAD_BYTES {
+        return Err(PackageError::TooLarge(bytes.len()));
+    }
+    check_header(bytes)?;
+    let sections = read_sections(bytes)?;
+    let manifest = match sections.manifests.as_slice() {
+        [manifest] => Manifest::from_json(manifest)?,
+        [] => return Err(PackageError::NoManifest),
+        many => return Err(PackageError::ManyManifests(many.len())),
+    };
+    let types = Validator::new_with_features(WasmFeatures::default()).validate_all(bytes).map_err(malformed)?;
+    let imports = check_imports(&sections.imports, types.as_ref(), &manifest)?;
+    check_exports(&sections.exports, &manifest)?;
+    Ok(Inspected { manifest, digest: digest(bytes), size: bytes.len(), imports })
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> PackageError {
+    PackageError::Malformed { offset: error.offset(), reason: error.message().to_owned() }
+}
+
+fn check_header(bytes: &[u8]) -> Result<(), PackageError> {
+    match bytes {
+        _ if bytes.starts_with(ELF) => Err(PackageError::Precompiled),
+        _ if !bytes.starts_with(WASM) => Err(PackageError::NotWasm),
+        _ if bytes[WASM.len()..].starts_with(CORE_VERSION) => Err(PackageError::CoreModule),
+        _ if bytes[WASM.len()..].starts_with(COMPONENT_VERSION) => Ok(()),
+        _ => Err(PackageError::Malformed { offset: WASM.len(), reason: "unknown binary version".to_owned() }),
+    }
+}
+
+#[derive(Default)]
+struct Sections<'a> {
+    manifests: Vec<&'a [u8]>,
+    imports: Vec<&'a str>,
+    exports: Vec<&'a str>,
+}
+
+/// Collects what stands at the component's own level; nested modules and components are passed over.
+fn read_sections(bytes: &[u8]) -> Result<Sections<'_>, PackageError> {
+    let mut sections = Sections::default();
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(malformed)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    check_canonical(&function.map_err(malformed)?)?;
+                }
+            }
+            Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
+                sections.manifests.push(section.data());
+            }
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    sections.imports.push(import.map_err(malformed)?.name.name);
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports {
+                    sections.exports.push(export.map_err(malformed)?.name.name);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(sections)
+}
+
+/// Lifting and lowering, resource handles and nothing else: the other canonical functions belong to the async ABI.
+fn check_canonical(function: &CanonicalFunction) -> Result<(), PackageError> {
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            let asynchronous = |option: &CanonicalOption| matches!(option, CanonicalOption::Async | CanonicalOption::Callback(_));
+            if options.iter().any(asynchronous) { Err(PackageError::Wasi03) } else { Ok(()) }
+        }
+        CanonicalFunction::ResourceNew { .. } | CanonicalFunction::ResourceDrop { .. } | CanonicalFunction::ResourceRep { .. } => Ok(()),
+        _ => Err(PackageError::Wasi03),
+    }
+}
+
+fn check_exports(exports: &[&str], manifest: &Manifest) -> Result<(), PackageError> {
+    for point in &manifest.points {
+        let row = point.row();
+        if !exports.contains(&row.interface) {
+            return Err(PackageError::PointNotExported { point: row.name, interface: row.interface });
+        }
+    }
+    for export in exports.iter().filter(|export| export.starts_with("heptad:")) {
+        let known = Point::ALL.iter().any(|point| point.row().interface == *export);
+        if !known {
+            return Err(PackageError::ContractVersion((*export).to_owned()));
+        }
+        if !manifest.points.iter().any(|point| point.row().interface == *export) {
+            return Err(PackageError::ExportNotListed((*export).to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! A plugin as one file: a component with its manifest in a custom section. Read and checked before anything compiles.
+
+mod imports;
+mod inspect;
+mod pack;
+
+pub use inspect::{Inspected, inspect};
+pub use pack::pack;
+
+use heptad_model::Permission;
+use heptad_model::manifest::{CONTRACT, ManifestError};
+
+/// The name of the custom section that holds the manifest.
+pub const MANIFEST_SECTION: &str = "heptad:manifest";
+
+/// Why a file is refused. Nothing of it is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// More bytes than an upload may have.
+    #[error("the file has {0} bytes, at most {limit} are allowed", limit = crate::limits::UPLOAD_BYTES)]
+    TooLarge(usize),
+    /// Not WebAssembly at all.
+    #[error("the file is not WebAssembly: it does not begin with `\\0asm`")]
+    NotWasm,
+    /// A core module.
+    #[error("the file is a core module: make a component of it, for Rust by the target wasm32-wasip2")]
+    CoreModule,
+    /// Compiled code.
+    #[error("the file is compiled code: upload the component that it was made from")]
+    Precompiled,
+    /// Broken or cut off.
+    #[error("the component is malformed at byte {offset}: {reason}")]
+    Malformed {
+        /// Where.
+        offset: usize,
+        /// What the validator says.
+        reason: String,
+    },
+    /// No manifest.
+    #[error("the component has no manifest: pack it by `heptad plugin pack FILE --manifest plugin.toml`")]
+    NoManifest,
+    /// More than one manifest.
+    #[error("the component has {0} manifests, it must have one")]
+    ManyManifests(usize),
+    /// The manifest is wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// An import that the host does not have.
+    #[error("the component imports `{0}`, which this host does not know")]
+    UnknownImport(String),
+    /// An import or export of another version of the contract.
+    #[error("the component uses `{0}`, this host serves contract {CONTRACT}: build it against that version")]
+    ContractVersion(String),
+    /// An import that the manifest does not ask for.
+    #[error("the component imports `{function}` but its manifest does not ask for `{permission}`: add [[permissions]] name = \"{permission}\"")]
+    PermissionNotAsked {
+        /// The function.
+        function: String,
+        /// The permission that opens it.
+        permission: Permission,
+    },
+    /// A point in the manifest whose interface is not exported.
+    #[error("the manifest lists the point `{point}` but the component does not export `{interface}`")]
+    PointNotExported {
+        /// The point.
+        point: &'static str,
+        /// Its interface.
+        interface: &'static str,
+    },
+    /// An exported interface that serves no listed point.
+    #[error("the component exports `{0}` but its manifest lists no point of that interface")]
+    ExportNotListed(String),
+    /// The async ABI of WASI 0.3.
+    #[error("the component uses the async ABI of WASI 0.3, which this host does not run: build it with synchronous lifting (for JavaScript: --sync)")]
+    Wasi03,
+}
+
+impl PackageError {
+    /// The stable word for the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "upload-too-large",
+            Self::NotWasm => "not-wasm",
+            Self::CoreModule => "core-module",
+            Self::Precompiled => "precompiled",
+            Self::Malformed { .. } => "malformed-component",
+            Self::NoManifest => "no-manifest",
+            Self::ManyManifests(_) => "many-manifests",
+            Self::Manifest(ManifestError::Contract { .. }) | Self::ContractVersion(_) => "contract-version",
+            Self::Manifest(_) => "invalid-manifest",
+            Self::UnknownImport(_) => "unknown-import",
+            Self::PermissionNotAsked { .. } => "permission-not-asked",
+            Self::PointNotExported { .. } => "point-not-exported",
+            Self::ExportNotListed(_) => "export-not-listed",
+            Self::Wasi03 => "wasi-0.3",
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The sandbox with real components: built and packed by `cargo xtask test`, compiled by the real compile worker.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod contract;
+mod gate;
+mod misbehaving;
+mod support;
+mod uploads;

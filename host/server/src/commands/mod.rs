@@ -1,0 +1,3 @@
+//! A file per command.
+
+pub(crate) mod plugin;

@@ -1,0 +1,102 @@
+//! `heptad plugin pack` and `heptad plugin inspect`: a component becomes a plugin, and a plugin says what it is.
+
+use std::path::{Path, PathBuf};
+
+use heptad_model::Manifest;
+use heptad_runtime::package;
+use heptad_runtime::{Inspected, PackageError};
+use serde::Serialize;
+
+use crate::error::{CliError, Explain as _, Kind, Result};
+use crate::output::Output;
+
+/// What can be done with a plugin's file.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Put a manifest into a component, which makes it a plugin; the component's code stays as it is
+    Pack {
+        /// The component, from any toolchain
+        file: PathBuf,
+        /// The manifest
+        #[arg(long, default_value = "plugin.toml", value_name = "FILE")]
+        manifest: PathBuf,
+        /// Where the plugin goes
+        #[arg(long = "output", value_name = "FILE")]
+        target: PathBuf,
+    },
+    /// Print what a plugin says and asks for, after the checks of an upload
+    Inspect {
+        /// The plugin
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// What `inspect` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    digest: &'a str,
+    size: usize,
+    imports: &'a [String],
+    manifest: &'a Manifest,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: PluginCommand) -> Result {
+    match command {
+        PluginCommand::Pack { file, manifest, target } => pack(&file, &manifest, &target),
+        PluginCommand::Inspect { file, output } => inspect(&file, output),
+    }
+}
+
+fn pack(file: &Path, manifest: &Path, target: &Path) -> Result {
+    let component = read(file)?;
+    let text = std::fs::read_to_string(manifest).during(|| cannot_read(manifest)).kind(Kind::Input)?;
+    let manifest = Manifest::from_toml(&text).during(|| manifest.display().to_string()).kind(Kind::Input)?;
+    let packed = package::pack(&component, &manifest).map_err(|error| refused(file, error))?;
+    std::fs::write(target, &packed).during(|| format!("cannot write {}", target.display()))?;
+    crate::output::line(format!("packed {} {} into {}", manifest.name, manifest.version, target.display()))
+}
+
+fn inspect(file: &Path, output: Output) -> Result {
+    let Inspected { manifest, digest, size, imports } =
+        package::inspect(&read(file)?).map_err(|error| refused(file, error))?;
+    let report = Report { digest: &digest, size, imports: &imports, manifest: &manifest };
+    output.print(&report, human)
+}
+
+fn human(report: &Report<'_>) -> String {
+    let manifest = report.manifest;
+    let list = |items: Vec<String>| if items.is_empty() { "none".to_owned() } else { items.join("\n             ") };
+    let wish = |wish: &heptad_model::manifest::PermissionWish| {
+        format!("{}{}", wish.name, if wish.optional { " (optional)" } else { "" })
+    };
+    format!(
+        "plugin       {} {}\npublisher    {}\nlicence      {}\ndigest       {}\nsize         {} bytes\n\
+         points       {}\npermissions  {}\nimports      {}\nsettings     {}\nlocales      {}",
+        manifest.name,
+        manifest.version,
+        manifest.publisher,
+        manifest.license,
+        report.digest,
+        report.size,
+        list(manifest.points.iter().map(|point| point.name().to_owned()).collect()),
+        list(manifest.permissions.iter().map(wish).collect()),
+        list(report.imports.to_vec()),
+        if manifest.settings.is_some() { "a form" } else { "none" },
+        manifest.locales.keys().cloned().collect::<Vec<_>>().join(", "),
+    )
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).during(|| cannot_read(file)).kind(Kind::Input)
+}
+
+fn cannot_read(file: &Path) -> String {
+    format!("cannot read {}", file.display())
+}
+
+fn refused(file: &Path, error: PackageError) -> CliError {
+    CliError::new(Kind::Input, format!("{}: {error} [{}]", file.display(), error.code()))
+}

@@ -1,0 +1,29 @@
+//! The binary `heptad`: configuration, lifecycle and commands.
+//!
+//! [`cli`] is the command line, `commands/` a file per command.
+//! A command's failure has a kind, which decides the exit code: see [`error`].
+
+mod cli;
+mod commands;
+mod error;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    // Before anything else starts a thread or reads a file: the worker limits itself, and its input is hostile.
+    if std::env::args_os().nth(1).is_some_and(|command| command == cli::COMPILE_WORKER) {
+        std::process::exit(heptad_runtime::compile::worker().into());
+    }
+    match cli::run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.print();
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

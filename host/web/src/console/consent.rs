@@ -1,0 +1,167 @@
+//! What a plugin may do, in plain words: grouped by how delicate the data is, each with the plugin's own purpose.
+
+use heptad_model::permission::{Access, DataClass};
+use heptad_model::{Locale, Manifest, Permission, PermissionSet, Point};
+
+use super::i18n::Words;
+
+/// A permission as a merchant reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ask {
+    /// The name, as forms carry it.
+    pub(super) name: &'static str,
+    /// The platform's sentence about it.
+    pub(super) sentence: &'static str,
+    /// The plugin's own words on what it is for.
+    pub(super) purpose: String,
+    /// Whether it may be declined.
+    pub(super) optional: bool,
+    /// Whether its box is checked.
+    pub(super) granted: bool,
+    /// Whether it lets the plugin change anything.
+    pub(super) writes: bool,
+}
+
+/// Permissions on data of one class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    /// `none`, `business`, `personal` or `sensitive`.
+    pub(super) class: &'static str,
+    /// What the class means.
+    pub(super) title: String,
+    /// What to consider.
+    pub(super) help: String,
+    /// Required before optional.
+    pub(super) asks: Vec<Ask>,
+}
+
+const fn class_word(class: DataClass) -> &'static str {
+    match class {
+        DataClass::None => "none",
+        DataClass::Business => "business",
+        DataClass::Personal => "personal",
+        DataClass::Sensitive => "sensitive",
+    }
+}
+
+/// What the manifest asks for. `granted` says what the boxes show; before the first decision, optional wishes on the
+/// shop's own data are proposed and those on people's are not: who reads on and wants it checks it.
+pub(super) fn groups(words: Words, manifest: &Manifest, granted: Option<PermissionSet>) -> Vec<Group> {
+    let class_of = |permission: Permission| permission.row().class;
+    let ask = |wish: &heptad_model::manifest::PermissionWish| Ask {
+        name: wish.name.name(),
+        sentence: wish.name.row().sentence.get(words.locale()),
+        purpose: purpose(&wish.purpose, words.locale()),
+        optional: wish.optional,
+        granted: match granted {
+            Some(granted) => !wish.optional || granted.contains(wish.name),
+            None => !wish.optional || class_of(wish.name) <= DataClass::Business,
+        },
+        writes: wish.name.row().access == Access::Write,
+    };
+    [DataClass::Business, DataClass::None, DataClass::Personal, DataClass::Sensitive]
+        .into_iter()
+        .filter_map(|class| {
+            let mut asks: Vec<Ask> =
+                manifest.permissions.iter().filter(|wish| class_of(wish.name) == class).map(ask).collect();
+            asks.sort_by_key(|ask| ask.optional);
+            let word = class_word(class);
+            (!asks.is_empty()).then(|| Group {
+                class: word,
+                title: words.t(&format!("class-{word}")),
+                help: words.t(&format!("class-{word}-help")),
+                asks,
+            })
+        })
+        .collect()
+}
+
+fn purpose(purposes: &std::collections::BTreeMap<String, String>, locale: Locale) -> String {
+    purposes.get(locale.tag()).or_else(|| purposes.values().next()).cloned().unwrap_or_default()
+}
+
+/// What a merchant allowed: all that is required, and the optional ones whose boxes are checked.
+pub(super) fn decision(manifest: &Manifest, checked: &[&str]) -> PermissionSet {
+    let allowed = |wish: &&heptad_model::manifest::PermissionWish| !wish.optional || checked.contains(&wish.name.name());
+    manifest.permissions.iter().filter(allowed).map(|wish| wish.name).collect()
+}
+
+/// A point in a merchant's words.
+#[derive(Debug, Clone)]
+pub(super) struct PointWords {
+    /// What the plugin does there.
+    pub(super) title: String,
+    /// What happens when it fails.
+    pub(super) failure: String,
+}
+
+/// The points that the plugin serves, in words.
+pub(super) fn points(words: Words, manifest: &Manifest) -> Vec<PointWords> {
+    let one = |point: &Point| {
+        let row = point.row();
+        let policy = match row.failure {
+            heptad_model::points::FailurePolicy::Open => "policy-open",
+            heptad_model::points::FailurePolicy::Closed => "policy-closed",
+        };
+        PointWords { title: point_title(words, *point), failure: words.t(policy) }
+    };
+    manifest.points.iter().map(one).collect()
+}
+
+/// The name of a point in words.
+pub(super) fn point_title(words: Words, point: Point) -> String {
+    words.of_code("point", &point.name().replace('.', "-"))
+}
+
+/// What holds the plugin: time, memory, no network.
+pub(super) fn limits(words: Words, manifest: &Manifest) -> Vec<String> {
+    let wall = manifest.points.iter().map(|point| point.row().budget_ms).max().unwrap_or_default();
+    let memory = manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start());
+    let writes = manifest.permissions.iter().any(|wish| wish.name.row().access == Access::Write);
+    let mut limits = vec![words.t("limit-sandbox"), words.t("limit-network")];
+    limits.push(words.t(if writes { "limit-own-writes" } else { "limit-read-only" }));
+    limits.push(words.t2("limit-call", "ms", wall, "mib", memory));
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let words = serde_json::json!({"name": "P", "summary": "S"});
+        let purpose = serde_json::json!({"zh-CN": "为了算价", "en": "to price"});
+        let text = serde_json::json!({
+            "name": "p-one", "version": "1.0.0", "publisher": "heptad", "contract": "0.1", "license": "0BSD",
+            "points": ["discount.lines"], "locales": {"zh-CN": words, "en": words},
+            "permissions": [
+                {"name": "members.tags.read", "optional": true, "purpose": purpose},
+                {"name": "mall.orders.read", "purpose": purpose},
+                {"name": "mall.inventory.read", "optional": true, "purpose": purpose},
+                {"name": "mall.catalog.read", "purpose": purpose},
+            ],
+        });
+        Manifest::from_json(text.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn i04_personal_data_stands_apart_and_is_not_proposed() {
+        let groups = groups(Words(Locale::ZhCn), &manifest(), None);
+        assert_eq!(groups.iter().map(|group| group.class).collect::<Vec<_>>(), ["business", "personal"]);
+        let boxes: Vec<_> = groups.iter().flat_map(|group| &group.asks).map(|ask| (ask.name, ask.optional, ask.granted)).collect();
+        assert_eq!(boxes, [
+            ("mall.catalog.read", false, true),
+            ("mall.inventory.read", true, true),
+            ("mall.orders.read", false, true),
+            ("members.tags.read", true, false),
+        ]);
+        assert_eq!(groups[1].asks[0].sentence, "查看顾客买过什么、买过多少");
+    }
+
+    #[test]
+    fn a_required_permission_is_granted_with_the_install_and_an_optional_one_by_its_box() {
+        let granted = decision(&manifest(), &["members.tags.read", "platform.kv.write"]);
+        let names: Vec<_> = granted.iter().map(Permission::name).collect();
+        assert_eq!(names, ["mall.catalog.read", "mall.orders.read", "members.tags.read"]);
+    }
+}

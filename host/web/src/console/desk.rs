@@ -1,0 +1,186 @@
+//! Where a person works: extractors that prove a role in a shop, at a publisher or on the platform.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use heptad_model::{Ctx, Locale, Origin};
+use heptad_platform::Role;
+use heptad_platform::publisher::Publisher;
+use heptad_platform::tenant::TenantRecord;
+
+use super::failure::Failure;
+use super::i18n::Words;
+use super::look::Look;
+use super::shell::Shell;
+use super::visit::{self, Person, Place, Visit};
+use crate::state::AppState;
+
+/// The parts of the address.
+struct Params(HashMap<String, String>);
+
+impl Params {
+    fn id<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
+        self.0.get(name).and_then(|text| text.parse().ok()).ok_or_else(Failure::nowhere)
+    }
+}
+
+/// What every desk shares.
+async fn arrive(parts: &mut Parts, state: &AppState) -> Result<(Visit, Arc<Person>, Params), Failure> {
+    let visit = visit::of_parts(parts)?;
+    let person = visit.person.clone().ok_or_else(|| Failure::SignIn(visit.path.clone()))?;
+    let Path(params) =
+        Path::<HashMap<String, String>>::from_request_parts(parts, state).await.map_err(|_| Failure::nowhere())?;
+    Ok((visit, person, Params(params)))
+}
+
+/// A page of a shop, seen by its owner or staff. For anybody else the shop is not there.
+pub(super) struct Shop {
+    /// The frame.
+    pub(super) shell: Shell,
+    /// The person, bound to the shop.
+    pub(super) ctx: Ctx,
+    /// The shop.
+    pub(super) record: TenantRecord,
+    /// How amounts and moments look.
+    pub(super) look: Look,
+    /// Whether the person decides about plugins.
+    pub(super) is_owner: bool,
+    params: Params,
+}
+
+impl Shop {
+    /// A part of the address; 404 where it is not of its kind.
+    pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
+        self.params.id(name)
+    }
+
+    /// 403 for staff.
+    pub(super) fn owner(&self) -> Result<(), Failure> {
+        if self.is_owner { Ok(()) } else { Err(Failure::forbidden()) }
+    }
+
+    /// An address of this shop.
+    pub(super) fn url(&self, end: impl std::fmt::Display) -> String {
+        format!("{}{end}", self.shell.base)
+    }
+
+    /// The sentences.
+    pub(super) fn words(&self) -> Words {
+        self.shell.words
+    }
+
+    /// The reader's language.
+    pub(super) fn locale(&self) -> Locale {
+        self.shell.words.locale()
+    }
+
+    /// An amount in the shop's currency.
+    pub(super) fn money(&self, amount: heptad_model::Minor) -> String {
+        self.look.money(self.record.tenant.currency, amount)
+    }
+}
+
+impl FromRequestParts<AppState> for Shop {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let (visit, person, params) = arrive(parts, state).await?;
+        let slug: String = params.id("shop")?;
+        let place = person.places.iter().find(|place| matches!(place, Place::Shop(record, _) if record.slug == slug));
+        let Some(place @ Place::Shop(record, role)) = place else { return Err(Failure::nowhere()) };
+        let locale = if visit.language_known { visit.origin.locale } else { record.tenant.locale };
+        let shell = Shell::new(&visit, locale, Some(place));
+        let origin = Origin { locale, ..visit.origin.clone() };
+        Ok(Self {
+            shell,
+            ctx: origin.for_tenant(record.tenant.clone()),
+            look: Look::new(locale, &record.tenant.time_zone),
+            record: record.clone(),
+            is_owner: *role == Role::Owner,
+            params,
+        })
+    }
+}
+
+/// A page of a publisher.
+pub(super) struct Publishing {
+    /// The frame.
+    pub(super) shell: Shell,
+    /// The person.
+    pub(super) origin: Origin,
+    /// The publisher.
+    pub(super) publisher: Publisher,
+    /// How moments look: in UTC.
+    pub(super) look: Look,
+    params: Params,
+}
+
+impl Publishing {
+    /// A part of the address; 404 where it is not of its kind.
+    pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
+        self.params.id(name)
+    }
+}
+
+impl FromRequestParts<AppState> for Publishing {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let (visit, person, params) = arrive(parts, state).await?;
+        let slug: String = params.id("publisher")?;
+        let place = person.places.iter().find(|place| matches!(place, Place::Publisher(known) if known.slug == slug));
+        let Some(place @ Place::Publisher(publisher)) = place else { return Err(Failure::nowhere()) };
+        Ok(Self {
+            shell: Shell::new(&visit, visit.origin.locale, Some(place)),
+            look: Look::new(visit.origin.locale, "UTC"),
+            publisher: publisher.clone(),
+            origin: visit.origin,
+            params,
+        })
+    }
+}
+
+/// A page of the operator.
+pub(super) struct Operating {
+    /// The frame.
+    pub(super) shell: Shell,
+    /// The person.
+    pub(super) origin: Origin,
+    /// How moments look: in UTC.
+    pub(super) look: Look,
+    params: Params,
+}
+
+impl Operating {
+    /// A part of the address; 404 where it is not of its kind.
+    pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
+        self.params.id(name)
+    }
+}
+
+impl FromRequestParts<AppState> for Operating {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let (visit, person, params) = arrive(parts, state).await?;
+        let place = person.places.iter().find(|place| matches!(place, Place::Platform)).ok_or_else(Failure::nowhere)?;
+        Ok(Self {
+            shell: Shell::new(&visit, visit.origin.locale, Some(place)),
+            look: Look::new(visit.origin.locale, "UTC"),
+            origin: visit.origin,
+            params,
+        })
+    }
+}
+
+/// A request that needs nobody to be signed in.
+impl FromRequestParts<AppState> for Visit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, Failure> {
+        visit::of_parts(parts)
+    }
+}

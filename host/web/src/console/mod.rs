@@ -1,0 +1,87 @@
+//! The console: pages for merchants, publishers and operators, rendered here and usable without JavaScript.
+//!
+//! Each page is a struct with a template in `host/web/templates`; its handler is in [`pages`], a file per area. A request
+//! passes [`visit`], which finds out who asks and in which language, and turns failures into pages. Handlers take
+//! [`desk::Shop`], [`desk::Publishing`] or [`desk::Operating`], which prove that the person holds a role there, and
+//! [`fields::Fields`], which proves that a form is the console's own. To add a page: a struct and a handler in `pages`, a
+//! template, a route here, its sentences in both languages.
+
+mod assets;
+mod consent;
+mod desk;
+mod failure;
+mod fields;
+mod i18n;
+mod limit;
+mod look;
+mod pages;
+mod settings_form;
+mod shell;
+mod visit;
+mod why;
+
+use std::sync::Arc;
+
+use axum::extract::Extension;
+use axum::response::Redirect;
+use axum::routing::{any, get, post};
+use axum::{Router, middleware};
+
+use crate::state::AppState;
+use pages::{carts, catalog, customers, installs, operator, orders, overview, products, publisher, sign_in};
+
+/// The most bytes of a form.
+const FORM_BYTES: usize = 512 << 10;
+
+/// All pages, below `/console`.
+pub fn routes(state: &AppState) -> Router<AppState> {
+    let shop = Router::new()
+        .route("/", get(overview::show))
+        .route("/catalog", get(catalog::list))
+        .route("/catalog/{plugin}", get(catalog::show))
+        .route("/catalog/{plugin}/install", get(catalog::consent).post(catalog::install))
+        .route("/plugins", get(installs::list))
+        .route("/plugins/{install}", get(installs::show).post(installs::settings_post))
+        .route("/plugins/{install}/permissions", post(installs::permissions_post))
+        .route("/plugins/{install}/move", post(installs::move_post))
+        .route("/plugins/{install}/enable", post(installs::enable_post))
+        .route("/plugins/{install}/disable", post(installs::disable_post))
+        .route("/plugins/{install}/uninstall", get(installs::uninstall).post(installs::uninstall_post))
+        .route("/carts", get(carts::start).post(carts::create))
+        .route("/carts/{cart}", get(carts::show).post(carts::change))
+        .route("/carts/{cart}/lines", post(carts::add))
+        .route("/carts/{cart}/customer", post(carts::customer))
+        .route("/carts/{cart}/order", post(carts::order))
+        .route("/orders", get(orders::list))
+        .route("/orders/{order}", get(orders::show))
+        .route("/orders/{order}/payments", post(orders::pay))
+        .route("/customers", get(customers::list))
+        .route("/customers/{customer}", get(customers::show).post(customers::change))
+        .route("/products", get(products::list))
+        .route("/products/{product}", get(products::show).post(products::change));
+    let publishing = Router::new()
+        .route("/", get(publisher::list))
+        .route("/upload", get(publisher::upload).post(publisher::upload_post))
+        .route("/plugins/{plugin}", get(publisher::show));
+    let operating = Router::new()
+        .route("/", get(operator::queue))
+        .route("/versions/{version}", get(operator::version).post(operator::review))
+        .route("/tenants", get(operator::tenants).post(operator::tenant_post))
+        .route("/publishers", get(operator::publishers).post(operator::publisher_post));
+    let console = Router::new()
+        .route("/console", get(overview::home))
+        .route("/console/sign-in", get(sign_in::show).post(sign_in::post))
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/link/{secret}", get(sign_in::link).post(sign_in::link_post))
+        .nest("/console/shops/{shop}", shop)
+        .nest("/console/publishers/{publisher}", publishing)
+        .nest("/console/operator", operating)
+        .route("/console/{*rest}", any(failure::nowhere))
+        .layer(axum::extract::DefaultBodyLimit::max(FORM_BYTES))
+        .layer(middleware::from_fn_with_state(state.clone(), visit::visit))
+        .layer(Extension(Arc::new(limit::SignInLimits::default())));
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/console") }))
+        .route("/console/assets/{file}", get(assets::get))
+        .merge(console)
+}

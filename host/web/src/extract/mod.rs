@@ -1,0 +1,58 @@
+//! What handlers take out of a request: who asks is in [`crate::auth`], the rest here. Each rejection is a problem that
+//! names the field.
+
+mod body;
+mod path;
+mod query;
+mod upload;
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use heptad_model::id::RequestId;
+use heptad_model::{Actor, Env, Locale, Origin};
+
+pub use body::Body;
+pub(crate) use body::{bytes_within, parse_json, require_json};
+pub use path::PathOf;
+pub use query::{PageQuery, Params};
+pub use upload::Upload;
+
+/// What the outermost middleware found out about a request.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The request's id.
+    pub request: RequestId,
+    /// The reader's language, if the request names one that the platform speaks.
+    pub reader: Option<Locale>,
+}
+
+impl Asked {
+    /// Of a request's parts; the middleware has put it there.
+    pub fn of(parts: &Parts, env: &Env) -> Self {
+        // Only a router that was put together without the middleware lacks it.
+        parts.extensions.get().cloned().unwrap_or_else(|| Self { request: RequestId::generate(env), reader: None })
+    }
+
+    /// The origin for an actor, in the reader's language, else the given one.
+    pub fn origin(&self, actor: Actor, otherwise: Locale, env: &Env) -> Origin {
+        Origin { actor, request: self.request, locale: self.reader.unwrap_or(otherwise), env: env.clone() }
+    }
+}
+
+/// The reader's language by `Accept-Language`.
+pub(crate) fn reader(headers: &HeaderMap) -> Option<Locale> {
+    Locale::negotiate(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
+}
+
+/// The peer's address: the connection's, or what a trusted proxy wrote last into `X-Forwarded-For`.
+pub(crate) fn peer(parts: &Parts, trust_forwarded_for: bool) -> Option<IpAddr> {
+    let forwarded = || {
+        let values = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+        values.rsplit(',').next()?.trim().parse().ok()
+    };
+    let connected = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    if trust_forwarded_for { forwarded().or_else(connected) } else { connected() }
+}

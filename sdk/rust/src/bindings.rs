@@ -1,0 +1,47 @@
+//! Generated from `wit/`: the imports once, and each point's exports with the types of the imports.
+//!
+//! Private to the SDK, though the macro [`plugin!`](crate::plugin) needs it public. To add a point: a module like
+//! `discount_point` below, a file in `points/`, and an arm of the macro.
+
+/// What the host offers, and every type that several interfaces share.
+pub mod imports {
+    wit_bindgen::generate!({
+        path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
+        world: "heptad:points/imports",
+        generate_all,
+        generate_unused_types: true,
+        additional_derives: [PartialEq, Eq, Clone],
+    });
+}
+
+/// The exports of the point world `discount-point`.
+pub mod discount_point {
+    wit_bindgen::generate!({
+        path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
+        world: "heptad:points/discount-point",
+        with: {
+            "heptad:types/types@0.1.0": crate::bindings::imports::heptad::types::types,
+            "heptad:mall/types@0.1.0": crate::bindings::imports::heptad::mall::types,
+        },
+        additional_derives: [PartialEq, Eq, Clone],
+        pub_export_macro: true,
+        export_macro_name: "export_discount",
+        default_bindings_module: "heptad_sdk::bindings::discount_point",
+    });
+}
+
+/// The exports of the point world `cart-validation-point`.
+pub mod cart_validation_point {
+    wit_bindgen::generate!({
+        path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
+        world: "heptad:points/cart-validation-point",
+        with: {
+            "heptad:types/types@0.1.0": crate::bindings::imports::heptad::types::types,
+            "heptad:mall/types@0.1.0": crate::bindings::imports::heptad::mall::types,
+        },
+        additional_derives: [PartialEq, Eq, Clone],
+        pub_export_macro: true,
+        export_macro_name: "export_cart_validation",
+        default_bindings_module: "heptad_sdk::bindings::cart_validation_point",
+    });
+}

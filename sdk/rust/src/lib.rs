@@ -1,0 +1,165 @@
+//! Write a Heptad plugin in Rust.
+//!
+//! A plugin is a WebAssembly component that a merchant enables from the catalog. The platform asks it questions at
+//! *extension points* (which discounts on this cart? may this cart become an order?), each time in a fresh sandbox, and
+//! acts on the answers. This crate turns a type with a trait or two into such a component.
+//!
+//! # Where to start
+//!
+//! - A point is a trait: [`Discount`] gives discounts, [`CartValidation`] says whether a cart may be ordered. Each says
+//!   what the host does with the answer.
+//! - [`plugin!`] exports them. A plugin may serve several points.
+//! - [`Host`] is everything that a plugin may ask the platform. Logic takes `&impl Host`, so it runs natively on
+//!   [`fake::Shop`] in unit tests, and the component imports exactly those functions that it calls.
+//! - [`Text`] carries sentences for people: a code and arguments. The words are in `plugin.toml`, in every language.
+//! - [`money`] computes in whole minor units and never leaves the range of the contract.
+//!
+//! # A whole plugin
+//!
+//! ```
+//! use heptad_sdk::prelude::*;
+//!
+//! /// Takes a percentage off the order of customers with a tier.
+//! struct Welcome;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Settings {
+//!     percent: u32,
+//! }
+//!
+//! impl Discount for Welcome {
+//!     fn discounts(host: &impl Host, _point: DiscountPoint, cart: &Cart) -> Result<Vec<Operation>, Error> {
+//!         let Some(customer) = &cart.customer else { return Ok(Vec::new()) };
+//!         let settings: Settings = settings(host)?;
+//!         let members = host.tiers(&[customer.clone()])?;
+//!         if members.iter().all(|member| member.tier.is_none()) {
+//!             return Ok(Vec::new());
+//!         }
+//!         let reason = Text::new("welcome").number("percent", settings.percent.into());
+//!         Ok(vec![Operation::one(Candidate::new(Targets::Order, Value::percent(settings.percent), reason))])
+//!     }
+//! }
+//!
+//! heptad_sdk::plugin!(Welcome: discount);
+//!
+//! // A unit test: no sandbox, no network.
+//! use heptad_sdk::fake::{Shop, price};
+//!
+//! let shop = Shop::new("CNY")
+//!     .sku("TEA-1", 19_900, &["tea"])
+//!     .tier("cus_1", "gold")
+//!     .settings(&serde_json::json!({ "percent": 10 }));
+//! let cart = shop.cart().customer("cus_1").line("TEA-1", 2).build();
+//! let operations = Welcome::discounts(&shop, DiscountPoint::Order, &cart)?;
+//! assert_eq!(price(&cart, &operations), [3_980]);
+//! # Ok::<(), heptad_sdk::Error>(())
+//! ```
+//!
+//! Beside `Cargo.toml` stands `plugin.toml`, the manifest: the points, the permissions with their purposes, the settings
+//! and the sentences. Build with `cargo build --target wasm32-wasip2 --profile guest`; the crate type is `cdylib` (and
+//! `rlib`, for tests in `tests/`).
+//!
+//! # What it is not
+//!
+//! It holds no state between calls (the sandbox is fresh each time), has no clock, file, socket or environment, and no
+//! floats for money. At the points that exist so far a plugin only reads.
+
+#[doc(hidden)]
+pub mod bindings;
+mod cart;
+mod error;
+#[cfg(not(target_family = "wasm"))]
+pub mod fake;
+mod host;
+pub mod money;
+pub mod points;
+mod settings;
+mod text;
+
+pub use bindings::imports::heptad::mall::catalog::SkuPage;
+pub use bindings::imports::heptad::mall::types::{Cart, CartLine, Level as StockLevel, Purchase, Sku};
+pub use bindings::imports::heptad::members::profiles::{Membership, Profile, TagSet};
+pub use bindings::imports::heptad::platform::kv::{Entry, KeyPage};
+pub use bindings::imports::heptad::platform::log::Level;
+pub use bindings::imports::heptad::types::types::{
+    Argument, ErrorKind, Minor, Money, NamedArgument, PageRequest, Text, Timestamp,
+};
+pub use error::{Error, HostError};
+#[cfg(target_family = "wasm")]
+pub use host::Component;
+pub use host::Host;
+pub use points::cart_validation::{CartValidation, CartValidationPoint, Denial};
+pub use points::discount::{Candidate, Discount, DiscountPoint, Operation, Strategy, Targets, Value};
+pub use settings::{SettingsError, settings};
+
+/// The version of the contract that this SDK is built for: `contract` in `plugin.toml`.
+pub const CONTRACT: &str = "0.1";
+
+/// What nearly every plugin uses: `use heptad_sdk::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Denial, Discount, DiscountPoint, Error, Host,
+        HostError, Level, Minor, Money, Operation, Strategy, Targets, Text, Value, settings,
+    };
+}
+
+/// Makes a component of a type: `plugin!(MyPlugin: discount, cart_validation)`.
+///
+/// Each name is an interface that the plugin exports, and the type implements its trait: `discount` is [`Discount`],
+/// `cart_validation` is [`CartValidation`]. The exports exist only where the target is WebAssembly; elsewhere the macro
+/// checks that the traits are there, so that the logic builds and is tested natively.
+///
+/// ```compile_fail
+/// struct Nothing;
+/// heptad_sdk::plugin!(Nothing: discount); // the trait bound `Nothing: Discount` is not satisfied
+/// ```
+#[macro_export]
+macro_rules! plugin {
+    ($plugin:ident : $($point:ident),+ $(,)?) => {
+        $($crate::__export!($plugin: $point);)+
+    };
+}
+
+/// One arm for each interface: the export on WebAssembly, the check of the trait elsewhere.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($plugin:ident: discount) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Export;
+            impl $crate::bindings::discount_point::exports::heptad::points::discount::Guest for Export {
+                fn discounts(point: String, cart: $crate::Cart) -> Result<Vec<$crate::Operation>, $crate::HostError> {
+                    $crate::points::discount::answer::<$plugin>(&point, &cart)
+                }
+            }
+            $crate::bindings::discount_point::export_discount!(
+                Export with_types_in $crate::bindings::discount_point
+            );
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = {
+            fn serves<P: $crate::Discount>() {}
+            serves::<$plugin>
+        };
+    };
+    ($plugin:ident: cart_validation) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Export;
+            impl $crate::bindings::cart_validation_point::exports::heptad::points::cart_validation::Guest for Export {
+                fn validate(point: String, cart: $crate::Cart) -> Result<Vec<$crate::Denial>, $crate::HostError> {
+                    $crate::points::cart_validation::answer::<$plugin>(&point, &cart)
+                }
+            }
+            $crate::bindings::cart_validation_point::export_cart_validation!(
+                Export with_types_in $crate::bindings::cart_validation_point
+            );
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = {
+            fn serves<P: $crate::CartValidation>() {}
+            serves::<$plugin>
+        };
+    };
+}

@@ -1,0 +1,138 @@
+//! The tests' guests in JavaScript and Python: their toolchains from npm and PyPI, and the builds themselves.
+//!
+//! Toolchains are installed into the target folder at the versions that the guests' lock files pin. Each step keeps a
+//! stamp of what it read, and is skipped while that is unchanged.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The folder of the guest in JavaScript, and its source.
+const JS: (&str, &str) = ("money-js", "money.js");
+
+/// The folder of the guest in Python, and its module.
+const PY: (&str, &str) = ("money-py", "money");
+
+/// The world that both export, in the tests' `wit` folder.
+const WORLD: &str = "guest";
+
+/// Builds the guests below `folder`; gives each one's folder and component.
+pub(crate) fn build(workspace: &Workspace, folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let wit = assemble_wit(workspace, folder)?;
+    let js = (folder.join(JS.0), workspace.guests().join("components").join("money-js.wasm"));
+    let py = (folder.join(PY.0), workspace.guests().join("components").join("money-py.wasm"));
+    fs::create_dir_all(workspace.guests().join("components")).context("cannot make the folder of components")?;
+    build_js(workspace, &js.0, &wit, &js.1)?;
+    build_py(workspace, &py.0, &wit, &py.1)?;
+    Ok(vec![js, py])
+}
+
+fn build_js(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -> Result<()> {
+    let tools = workspace.tools().join("js");
+    let pins = ["package.json", "package-lock.json"];
+    let locked = pins.map(|name| guest.join(name));
+    unless_done(&tools.join("stamp"), &locked, || {
+        println!("guests: installing the JavaScript toolchain");
+        fs::create_dir_all(&tools)?;
+        for name in pins {
+            fs::copy(guest.join(name), tools.join(name))?;
+        }
+        // Not `npm ci`: that refuses the lock file, since the toolchain names packages for some systems that were never
+        // published. `install` takes the same versions and checks the same digests.
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&tools);
+        process::run(npm.stdout(Stdio::null()))
+    })?;
+    let source = guest.join(JS.1);
+    unless_done(&component.with_extension("stamp"), &[&locked[..], &[source.clone(), wit.to_owned()]].concat(), || {
+        let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
+        build.arg("--wit").arg(wit).args(["--world", WORLD, "--sync"]);
+        build.arg("--js").arg(&source).arg("--output").arg(component);
+        process::run(build.stdout(Stdio::null()))
+    })
+}
+
+fn build_py(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -> Result<()> {
+    let tools = workspace.tools().join("python");
+    let locked = guest.join("requirements.txt");
+    unless_done(&tools.join("stamp"), std::slice::from_ref(&locked), || {
+        println!("guests: installing the Python toolchain");
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&tools))?;
+        let mut pip = Command::new(tools.join("bin/pip"));
+        process::run(pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&locked))
+    })?;
+    let source = guest.join(PY.1).with_extension("py");
+    unless_done(&component.with_extension("stamp"), &[locked.clone(), source, wit.to_owned()], || {
+        let mut build = Command::new(tools.join("bin/componentize-py"));
+        build.arg("--quiet").arg("--wit-path").arg(wit).args(["--world", WORLD, "componentize", PY.1, "--python-path"]);
+        build.arg(guest).arg("--output").arg(component);
+        // Python would leave its cache in the source folder.
+        process::run(build.env("PYTHONDONTWRITEBYTECODE", "1"))
+    })
+}
+
+/// Lays the contract out as these toolchains want it: the world, and a folder for each package that it names.
+fn assemble_wit(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    let wit = workspace.guests().join("wit");
+    if wit.exists() {
+        // A file that the contract no longer has must not stay.
+        fs::remove_dir_all(&wit).with_context(|| format!("cannot remove {}", wit.display()))?;
+    }
+    copy_wit(&folder.join("wit"), &wit)?;
+    for package in sorted(&workspace.root.join("wit"))? {
+        if let Some(name) = package.file_name().filter(|_| package.is_dir()) {
+            copy_wit(&package, &wit.join("deps").join(name))?;
+        }
+    }
+    Ok(wit)
+}
+
+fn copy_wit(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for file in sorted(from)? {
+        if let Some(name) = file.file_name().filter(|_| file.extension().is_some_and(|kind| kind == "wit")) {
+            fs::copy(&file, to.join(name)).with_context(|| format!("cannot copy {}", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Does `work` unless the stamp tells that it was done on the same inputs; files or folders, read whole.
+fn unless_done(stamp: &Path, inputs: &[PathBuf], work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mut hasher = DefaultHasher::new();
+    for input in inputs {
+        hash(input, &mut hasher)?;
+    }
+    let now = format!("{:016x}", hasher.finish());
+    if fs::read_to_string(stamp).is_ok_and(|before| before == now) {
+        return Ok(());
+    }
+    // Work that fails half-way must not look done.
+    let _ = fs::remove_file(stamp);
+    work()?;
+    fs::write(stamp, now).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+fn hash(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+    path.file_name().hash(hasher);
+    if path.is_dir() {
+        return sorted(path)?.iter().try_for_each(|entry| hash(entry, hasher));
+    }
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))?.hash(hasher);
+    Ok(())
+}
+
+/// The entries of a folder in the order of their names.
+fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
