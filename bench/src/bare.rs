@@ -125,10 +125,16 @@ impl members::profiles::Host for Bare {
     async fn get(&mut self, _: Vec<String>) -> Result<Vec<members::profiles::Profile>, Failure> {
         Ok(Vec::new())
     }
-    async fn tiers(&mut self, _: Vec<String>) -> Result<Vec<members::profiles::Membership>, Failure> {
+}
+
+impl members::tiers::Host for Bare {
+    async fn get(&mut self, _: Vec<String>) -> Result<Vec<members::tiers::Membership>, Failure> {
         Ok(Vec::new())
     }
-    async fn tags(&mut self, _: Vec<String>) -> Result<Vec<members::profiles::TagSet>, Failure> {
+}
+
+impl members::tags::Host for Bare {
+    async fn get(&mut self, _: Vec<String>) -> Result<Vec<members::tags::TagSet>, Failure> {
         Ok(Vec::new())
     }
 }
@@ -140,6 +146,9 @@ impl platform::kv::Host for Bare {
     async fn key_list(&mut self, _: String, _: PageRequest) -> Result<platform::kv::KeyPage, Failure> {
         Ok(platform::kv::KeyPage { keys: Vec::new(), next: None })
     }
+}
+
+impl platform::kv_write::Host for Bare {
     async fn set(&mut self, _: Vec<platform::kv::Entry>) -> Result<(), Failure> {
         Ok(())
     }

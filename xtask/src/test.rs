@@ -35,7 +35,7 @@ pub(crate) struct TestArgs {
     full: bool,
 }
 
-/// Runs the tests; fails when one fails or when SQLite and PostgreSQL did not run the same ones.
+/// Runs the tests; fails when one fails or, unless they were filtered, when SQLite and PostgreSQL did not run the same.
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     let start = Instant::now();
     setup::run(workspace, Purpose::Test, Mode::Install)?;
@@ -65,7 +65,9 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     result?;
     documentation?;
     ensure!(!names.is_empty(), "the runner reported no test");
-    counts.check()?;
+    if args.filter.is_none() {
+        counts.check()?;
+    }
     let ran = start.elapsed() - built;
     println!("test: all passed; {} s to build, {} s to run", built.as_secs(), ran.as_secs());
     Ok(())

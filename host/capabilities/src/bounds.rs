@@ -27,6 +27,19 @@ pub fn code(field: &str, text: &str) -> Result<(), CapabilityError> {
     Err(invalid(field, "1 to 64 characters without white space"))
 }
 
+/// What a person looks for, as a pattern for `lower(column) like … escape '!'`: a part of the text, letter case aside.
+pub(crate) fn find_pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.trim().chars().take(100).flat_map(char::to_lowercase) {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// A name that people read: 1 to 200 characters, not all white space, no control characters.
 pub fn name(field: &str, text: &str) -> Result<(), CapabilityError> {
     sentence(field, text, 200)
@@ -98,7 +111,11 @@ mod tests {
             assert_eq!(code("code", text).is_ok(), as_code, "{text}");
             assert_eq!(word("tag", text).is_ok(), as_word, "{text}");
         }
-        assert!(name("name", "  ").is_err() && name("name", &"字".repeat(200)).is_ok() && name("name", &"字".repeat(201)).is_err());
+        assert!(
+            name("name", "  ").is_err()
+                && name("name", &"字".repeat(200)).is_ok()
+                && name("name", &"字".repeat(201)).is_err()
+        );
     }
 
     #[test]

@@ -189,7 +189,11 @@ pub struct ExtensionsUnavailable(pub String);
 /// Plugins, as the capabilities ask them. A call never fails the caller: what went wrong is in the answer's trace.
 pub trait Extensions: Send + Sync {
     /// The enabled plugins that serve the point, in the tenant's order. From memory.
-    fn serving(&self, ctx: &Ctx, point: Point) -> impl Future<Output = Result<Vec<Serving>, ExtensionsUnavailable>> + Send;
+    fn serving(
+        &self,
+        ctx: &Ctx,
+        point: Point,
+    ) -> impl Future<Output = Result<Vec<Serving>, ExtensionsUnavailable>> + Send;
 
     /// Asks a plugin for discounts. Past `until`, the budget of the whole quote, the plugin is skipped.
     fn discounts(

@@ -115,7 +115,8 @@ fn check(customer: &Customer) -> Result<(), CapabilityError> {
     if let Some(email) = &customer.email {
         // Whether an address works only a message to it shows; this refuses what cannot be one.
         let plausible = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-        if !plausible || !(3..=254).contains(&email.len()) || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if !plausible || !(3..=254).contains(&email.len()) || email.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
             return Err(CapabilityError::invalid("email", "an address of 3 to 254 characters with an @"));
         }
     }
@@ -123,7 +124,10 @@ fn check(customer: &Customer) -> Result<(), CapabilityError> {
         let digits = phone.strip_prefix('+').unwrap_or(phone);
         let plausible = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'(' | b')'));
         if !plausible || !(1..=32).contains(&digits.len()) || !digits.bytes().any(|byte| byte.is_ascii_digit()) {
-            return Err(CapabilityError::invalid("phone", "1 to 32 digits, spaces, hyphens and brackets, perhaps a plus before"));
+            return Err(CapabilityError::invalid(
+                "phone",
+                "1 to 32 digits, spaces, hyphens and brackets, perhaps a plus before",
+            ));
         }
     }
     customer.tier.as_deref().map_or(Ok(()), |tier| bounds::word("tier", tier))
@@ -171,6 +175,15 @@ pub async fn customer_list(tx: &mut Tx, page: &PageRequest) -> Result<Page<Custo
     Ok(page.page(rows, |customer| customer.id.to_string()))
 }
 
+/// The customers whose code, name, e-mail address or phone number holds a text, in the order of their making.
+pub async fn customer_find(tx: &mut Tx, text: &str, most: u32) -> Result<Vec<Customer>, CapabilityError> {
+    const FIND: &str = "select id, code, name, email, phone, tier, tags, version, since from customers \
+                        where tenant_id = $1 and (lower(code) like $2 escape '!' or lower(name) like $2 escape '!' \
+                        or lower(email) like $2 escape '!' or phone like $2 escape '!') order by id limit $3";
+    let statement = tx.query(FIND).bind(bounds::find_pattern(text)).bind(most);
+    Ok(statement.fetch_all(customer).await?)
+}
+
 /// Changes a customer and its version.
 pub async fn customer_update(tx: &mut Tx, id: CustomerId, patch: CustomerPatch) -> Result<Customer, CapabilityError> {
     const UPDATE: &str = "update customers set name = $3, email = $4, phone = $5, tier = $6, tags = $7, version = version + 1 \
@@ -186,7 +199,8 @@ pub async fn customer_update(tx: &mut Tx, id: CustomerId, patch: CustomerPatch) 
         ..before.clone()
     };
     check(&after)?;
-    let statement = tx.query(UPDATE).text(id).bind(after.name.clone()).bind(after.email.clone()).bind(after.phone.clone());
+    let statement =
+        tx.query(UPDATE).text(id).bind(after.name.clone()).bind(after.email.clone()).bind(after.phone.clone());
     let statement = statement.bind(after.tier.clone()).json(&after.tags).bind(before.version);
     if statement.execute().await? == 0 {
         return Err(CapabilityError::NotFound("customer"));

@@ -93,11 +93,11 @@ permissions! {
         "查看会员的姓名和加入时间", "See members' names and when they joined";
     /// Members' tiers.
     MembersTierRead = "members.tier.read", Business, Read,
-        ["heptad:members/profiles#tiers"],
+        ["heptad:members/tiers#get"],
         "查看会员等级", "See members' tiers";
     /// Members' tags.
     MembersTagsRead = "members.tags.read", Personal, Read,
-        ["heptad:members/profiles#tags"],
+        ["heptad:members/tags#get"],
         "查看会员标签", "See members' tags";
     /// The plugin's own store, reading.
     PlatformKvRead = "platform.kv.read", None, Read,
@@ -105,7 +105,7 @@ permissions! {
         "读取插件自己保存的数据", "Read what the plugin itself has stored";
     /// The plugin's own store, writing.
     PlatformKvWrite = "platform.kv.write", None, Write,
-        ["heptad:platform/kv#set", "heptad:platform/kv#delete"],
+        ["heptad:platform/kv-write#set", "heptad:platform/kv-write#delete"],
         "保存插件自己的数据", "Store the plugin's own data";
 }
 

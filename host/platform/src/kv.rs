@@ -42,7 +42,12 @@ pub async fn kv_get(tx: &mut Tx, install: InstallId, keys: &[String]) -> Result<
 }
 
 /// The keys that begin with the prefix, in byte order.
-pub async fn kv_key_list(tx: &mut Tx, install: InstallId, prefix: &str, page: &PageRequest) -> Result<Page<String>, PlatformError> {
+pub async fn kv_key_list(
+    tx: &mut Tx,
+    install: InstallId,
+    prefix: &str,
+    page: &PageRequest,
+) -> Result<Page<String>, PlatformError> {
     const LIST: &str = "select key from plugin_kv where tenant_id = $1 and install_id = $2 \
                         and key > $3 and key >= $4 and key < $5 order by key limit $6";
     if prefix.len() > MAX_KEY {

@@ -11,7 +11,9 @@ pub const MAX_NAME: usize = 120;
 pub(crate) fn slug_check(field: &'static str, text: &str) -> Result<(), PlatformError> {
     match is_slug(text) {
         true => Ok(()),
-        false => Err(PlatformError::field(field, "2 to 64 lower-case letters, digits and hyphens, beginning with a letter")),
+        false => {
+            Err(PlatformError::field(field, "2 to 64 lower-case letters, digits and hyphens, beginning with a letter"))
+        }
     }
 }
 

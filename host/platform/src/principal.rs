@@ -160,9 +160,14 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(role.name().parse(), Ok(role));
         }
-        for scope in [Scope::Platform, Scope::Tenant(TenantId::generate(&env)), Scope::Publisher(PublisherId::generate(&env))] {
+        for scope in
+            [Scope::Platform, Scope::Tenant(TenantId::generate(&env)), Scope::Publisher(PublisherId::generate(&env))]
+        {
             assert_eq!(scope.to_string().parse(), Ok(scope));
-            assert_eq!(Role::ALL.iter().filter(|role| role.fits(scope)).count(), if scope.to_string().starts_with("ten") { 4 } else { 1 });
+            assert_eq!(
+                Role::ALL.iter().filter(|role| role.fits(scope)).count(),
+                if scope.to_string().starts_with("ten") { 4 } else { 1 }
+            );
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::PlatformError;
-use crate::password::{password_verify, MAX_PASSWORD};
+use crate::password::{MAX_PASSWORD, password_verify};
 use crate::principal::{Principal, Scope};
 use crate::secret::{self, Secret};
 use crate::user::{HeldRole, User, role_list};

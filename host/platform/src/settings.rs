@@ -35,8 +35,12 @@ pub fn settings_check(manifest: &Manifest, settings: &Value) -> Result<Value, Ve
     };
     let settings = with_defaults(schema, settings);
     // The manifest was checked when it was read; a schema that fails here is reported rather than trusted.
-    let validator = jsonschema::draft202012::new(&closed(schema)).map_err(|error| whole(format!("the schema: {error}")))?;
-    let errors: Vec<FieldError> = validator.iter_errors(&settings).flat_map(|error| fields_of(&error)).collect();
+    let validator =
+        jsonschema::draft202012::new(&closed(schema)).map_err(|error| whole(format!("the schema: {error}")))?;
+    let mut errors: Vec<FieldError> = validator.iter_errors(&settings).flat_map(|error| fields_of(&error)).collect();
+    if errors.is_empty() {
+        fractions(&settings, "", &mut errors);
+    }
     match errors.is_empty() {
         true => Ok(settings),
         false => Err(errors),
@@ -59,9 +63,31 @@ fn fields_of(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
             .take(10)
-            .map(|name| FieldError { pointer: format!("{at}/{}", escaped(name)), message: "is not a setting".to_owned() })
+            .map(|name| FieldError {
+                pointer: format!("{at}/{}", escaped(name)),
+                message: "is not a setting".to_owned(),
+            })
             .collect(),
         _ => vec![FieldError { pointer: at.to_owned(), message: error.masked().to_string() }],
+    }
+}
+
+/// JSON Schema takes `5.0` for an integer; a plugin that reads integers does not.
+fn fractions(value: &Value, at: &str, errors: &mut Vec<FieldError>) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            errors.push(FieldError {
+                pointer: at.to_owned(),
+                message: "is a whole number, written without a point".to_owned(),
+            });
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| fractions(item, &format!("{at}/{index}"), errors));
+        }
+        Value::Object(object) => {
+            object.iter().for_each(|(name, value)| fractions(value, &format!("{at}/{name}"), errors));
+        }
+        _ => {}
     }
 }
 
@@ -103,7 +129,8 @@ mod tests {
         match expected {
             Ok(value) => assert_eq!(found, Ok(value), "{settings}"),
             Err(expected) => {
-                let mut found: Vec<_> = found.unwrap_err().into_iter().map(|error| (error.pointer, error.message)).collect();
+                let mut found: Vec<_> =
+                    found.unwrap_err().into_iter().map(|error| (error.pointer, error.message)).collect();
                 found.sort();
                 assert_eq!(found.len(), expected.len(), "{settings}: {found:?}");
                 for ((pointer, message), (wanted, part)) in found.iter().zip(expected) {
@@ -119,8 +146,12 @@ mod tests {
         check(json!({"percent": 5, "tiers": []}), Ok(json!({"percent": 5, "mode": "best", "tiers": []})));
         check(json!({}), Err(&[("/percent", "is required"), ("/tiers", "is required")]));
         check(json!({"percent": 101, "tiers": []}), Err(&[("/percent", "maximum of 100")]));
+        check(json!({"percent": 5.0, "tiers": []}), Err(&[("/percent", "whole number")]));
         check(json!({"percent": "x", "tiers": []}), Err(&[("/percent", "value is not of type \"integer\"")]));
-        check(json!({"percent": 5, "tiers": [{"name": "gold"}, {"name": "titanium"}]}), Err(&[("/tiers/1/name", "longer than 5")]));
+        check(
+            json!({"percent": 5, "tiers": [{"name": "gold"}, {"name": "titanium"}]}),
+            Err(&[("/tiers/1/name", "longer than 5")]),
+        );
         check(json!({"percent": 5, "tiers": [{}]}), Err(&[("/tiers/0/name", "is required")]));
         check(json!({"percent": 5, "tiers": [], "a/b": 1}), Err(&[("/a~1b", "is not a setting")]));
         check(json!({"percent": 5, "tiers": [{"name": "x", "y": 1}]}), Err(&[("/tiers/0/y", "is not a setting")]));

@@ -18,7 +18,8 @@ const OPERATOR: HeldRole = HeldRole { role: Role::Operator, scope: Scope::Platfo
 
 /// Makes a link's secret and its end. Who may call this is an operator already: a command on the machine.
 pub async fn sign_in_link_create(tx: &mut PlatformTx) -> Result<(Secret, Millis), PlatformError> {
-    const INSERT: &str = "insert into sign_in_links (secret_hash, role, created_at, expires_at) values ($1, $2, $3, $4)";
+    const INSERT: &str =
+        "insert into sign_in_links (secret_hash, role, created_at, expires_at) values ($1, $2, $3, $4)";
     let now = tx.origin().now();
     let (secret, expires_at) = (Secret::generate(&tx.origin().env, "hpl"), now.plus(LINK_MILLIS));
     tx.query(INSERT).bind(secret.hash()).text(OPERATOR.role).bind(now).bind(expires_at).execute().await?;
@@ -28,7 +29,8 @@ pub async fn sign_in_link_create(tx: &mut PlatformTx) -> Result<(Secret, Millis)
 
 /// Whether a link can be used now: what its page asks before it shows a form. It stays usable.
 pub async fn sign_in_link_is_open(tx: &mut PlatformTx, presented: &str) -> Result<bool, StoreError> {
-    const OPEN: &str = "select count(*) as n from sign_in_links where secret_hash = $1 and used_at is null and expires_at > $2";
+    const OPEN: &str =
+        "select count(*) as n from sign_in_links where secret_hash = $1 and used_at is null and expires_at > $2";
     let now = tx.origin().now();
     tx.query(OPEN).bind(secret::hash(presented)).bind(now).fetch_one(|row| row.flag("n")).await
 }

@@ -96,7 +96,11 @@ impl Token {
 }
 
 /// Makes a token; its secret is shown once. `token-denied` when the caller's role may not make this one here.
-pub async fn token_create(tx: &mut PlatformTx, by: &Principal, input: &TokenIn) -> Result<(Token, Secret), PlatformError> {
+pub async fn token_create(
+    tx: &mut PlatformTx,
+    by: &Principal,
+    input: &TokenIn,
+) -> Result<(Token, Secret), PlatformError> {
     const INSERT: &str = "insert into tokens (id, secret_hash, name, role, scope, subject, created_at, created_by, expires_at) \
                           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let lifetime = checked(by, input)?;
@@ -149,7 +153,9 @@ fn checked(by: &Principal, input: &TokenIn) -> Result<i64, PlatformError> {
     let lifetime = input.lifetime_millis.unwrap_or(default);
     match (1..=most).contains(&lifetime) {
         true => Ok(lifetime),
-        false => Err(PlatformError::field("lifetime", format!("at most {} hours", most / heptad_model::time::span::HOUR))),
+        false => {
+            Err(PlatformError::field("lifetime", format!("at most {} hours", most / heptad_model::time::span::HOUR)))
+        }
     }
 }
 

@@ -238,7 +238,7 @@ create table quotes (
 );
 create index quotes_by_expiry on quotes (tenant_id, expires_at);
 
--- `source` is `shop` or the name of an import; `number` is the merchant's own.
+-- `source` is `shop` or the name of an import; `number` is the source's own.
 create table orders (
     tenant_id text not null,
     id text not null,
@@ -256,7 +256,7 @@ create table orders (
     status text not null,
     trace text not null,
     primary key (tenant_id, id),
-    unique (tenant_id, number),
+    unique (tenant_id, source, number),
     unique (tenant_id, quote_id)
 );
 create index orders_by_customer on orders (tenant_id, customer_id, placed_at);

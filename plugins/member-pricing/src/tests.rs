@@ -65,7 +65,7 @@ fn a_large_cart_asks_once() {
     assert_eq!(price(&cart, &operations).iter().sum::<i64>(), 399_800);
     assert_eq!(
         shop.calls(),
-        ["heptad:members/profiles#tiers", "heptad:platform/settings#get", "heptad:mall/catalog#skus"]
+        ["heptad:members/tiers#get", "heptad:platform/settings#get", "heptad:mall/catalog#skus"]
     );
 }
 

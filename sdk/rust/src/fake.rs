@@ -12,7 +12,7 @@
 //! let shop = Shop::new("CNY").sku("TEA-1", 19_900, &["tea"]).without("members.tier.read");
 //! assert_eq!(shop.skus(&["TEA-1".to_owned()])?[0].price, 19_900);
 //! assert_eq!(shop.tiers(&["cus_1".to_owned()]).unwrap_err().code, "permission-not-granted");
-//! assert_eq!(shop.calls(), ["heptad:mall/catalog#skus", "heptad:members/profiles#tiers"]);
+//! assert_eq!(shop.calls(), ["heptad:mall/catalog#skus", "heptad:members/tiers#get"]);
 //! # Ok::<(), heptad_sdk::HostError>(())
 //! ```
 

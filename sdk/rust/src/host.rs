@@ -42,12 +42,12 @@ pub trait Host {
 
     /// The tiers of these customers, in the order asked for; unknown ones are left out. At most 200.
     ///
-    /// `heptad:members/profiles#tiers`, permission `members.tier.read`.
+    /// `heptad:members/tiers#get`, permission `members.tier.read`.
     fn tiers(&self, customers: &[String]) -> Result<Vec<Membership>, HostError>;
 
     /// The tags of these customers, in the order asked for; unknown ones are left out. At most 200.
     ///
-    /// `heptad:members/profiles#tags`, permission `members.tags.read`.
+    /// `heptad:members/tags#get`, permission `members.tags.read`.
     fn member_tags(&self, customers: &[String]) -> Result<Vec<TagSet>, HostError>;
 
     /// Writes a line to the plugin's log. A call keeps 16 KiB.
@@ -82,12 +82,12 @@ pub trait Host {
 
     /// Sets all these entries, or none. `denied` with code `read-only` at points that only calculate. At most 200.
     ///
-    /// `heptad:platform/kv#set`, permission `platform.kv.write`.
+    /// `heptad:platform/kv-write#set`, permission `platform.kv.write`.
     fn kv_set(&self, entries: &[Entry]) -> Result<(), HostError>;
 
     /// Deletes these keys; absent ones are no error. `denied` with code `read-only` at points that only calculate.
     ///
-    /// `heptad:platform/kv#delete`, permission `platform.kv.write`.
+    /// `heptad:platform/kv-write#delete`, permission `platform.kv.write`.
     fn kv_delete(&self, keys: &[String]) -> Result<(), HostError>;
 }
 
@@ -100,8 +100,8 @@ pub struct Component;
 mod component {
     use super::*;
     use crate::bindings::imports::heptad::mall::{catalog, inventory, orders};
-    use crate::bindings::imports::heptad::members::profiles;
-    use crate::bindings::imports::heptad::platform::{kv, locale, log, settings};
+    use crate::bindings::imports::heptad::members::{profiles, tags, tiers};
+    use crate::bindings::imports::heptad::platform::{kv, kv_write, locale, log, settings};
 
     impl Host for Component {
         fn skus(&self, codes: &[String]) -> Result<Vec<Sku>, HostError> {
@@ -120,10 +120,10 @@ mod component {
             profiles::get(customers)
         }
         fn tiers(&self, customers: &[String]) -> Result<Vec<Membership>, HostError> {
-            profiles::tiers(customers)
+            tiers::get(customers)
         }
         fn member_tags(&self, customers: &[String]) -> Result<Vec<TagSet>, HostError> {
-            profiles::tags(customers)
+            tags::get(customers)
         }
         fn log(&self, level: Level, message: &str) {
             log::write(level, message);
@@ -144,10 +144,10 @@ mod component {
             kv::key_list(prefix, page)
         }
         fn kv_set(&self, entries: &[Entry]) -> Result<(), HostError> {
-            kv::set(entries)
+            kv_write::set(entries)
         }
         fn kv_delete(&self, keys: &[String]) -> Result<(), HostError> {
-            kv::delete(keys)
+            kv_write::delete(keys)
         }
     }
 }

@@ -78,7 +78,7 @@ mod text;
 
 pub use bindings::imports::heptad::mall::catalog::SkuPage;
 pub use bindings::imports::heptad::mall::types::{Cart, CartLine, Level as StockLevel, Purchase, Sku};
-pub use bindings::imports::heptad::members::profiles::{Membership, Profile, TagSet};
+pub use bindings::imports::heptad::members::{profiles::Profile, tags::TagSet, tiers::Membership};
 pub use bindings::imports::heptad::platform::kv::{Entry, KeyPage};
 pub use bindings::imports::heptad::platform::log::Level;
 pub use bindings::imports::heptad::types::types::{

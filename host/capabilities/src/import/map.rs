@@ -62,7 +62,9 @@ impl OrderMap {
         }
         let map: Self = toml::from_str(text).map_err(|error| ImportError::Map(error.to_string()))?;
         if !heptad_model::manifest::is_slug(&map.source) || map.source == "shop" {
-            return Err(ImportError::Map("`source`: 2 to 64 lower-case letters, digits and hyphens, not `shop`".to_owned()));
+            return Err(ImportError::Map(
+                "`source`: 2 to 64 lower-case letters, digits and hyphens, not `shop`".to_owned(),
+            ));
         }
         Ok(map)
     }

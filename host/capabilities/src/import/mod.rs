@@ -6,6 +6,7 @@ mod parse;
 mod row;
 mod write;
 mod write_catalog;
+mod write_orders;
 
 pub use map::OrderMap;
 pub use orders::{ImportError, ImportReport, Progress, RowError, import_orders};

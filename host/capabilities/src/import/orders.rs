@@ -107,9 +107,7 @@ pub async fn import_orders(
     writer.prices().await?;
     let mut report = writer.report;
     report.rows = parsed.rows;
-    report.failed += parsed.errors.count;
-    report.errors.extend(parsed.errors.kept);
-    report.errors.sort_by_key(|error| error.line);
-    report.errors.truncate(super::parse::MAX_ERRORS);
+    report.failed = parsed.errors.count;
+    report.errors = parsed.errors.kept;
     Ok(report)
 }

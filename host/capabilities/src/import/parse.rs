@@ -20,6 +20,9 @@ pub(super) const MAX_BYTES: u64 = 1 << 30;
 /// The most reasons that are kept; more are counted.
 pub(super) const MAX_ERRORS: usize = 1_000;
 
+/// The most bytes of an order's number.
+const MAX_ORDER: usize = 256;
+
 /// Why a row was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowError {
@@ -95,7 +98,6 @@ pub(super) struct ParsedOrder {
 
 #[derive(Debug)]
 pub(super) struct ParsedLine {
-    pub(super) line: u64,
     pub(super) source_row: String,
     pub(super) sku: usize,
     pub(super) quantity: u32,
@@ -121,7 +123,7 @@ pub(super) fn parse(map: &OrderMap, zone: &TimeZone, file: impl Read) -> Result<
             return Err(ImportError::File(format!("more than {MAX_ROWS} rows")));
         }
         let line = record.position().map_or(0, csv::Position::line);
-        let place = builder.place_in_order(columns.order(&record));
+        let place = if map.columns.row.is_none() { builder.place_in_order(columns.order(&record)) } else { 0 };
         let row = Row::read(map, &columns, zone, &header, &record, place);
         if let Err(reason) = row.and_then(|row| builder.add(line, row)) {
             builder.parsed.errors.push(line, reason);
@@ -168,9 +170,10 @@ struct Builder {
 }
 
 impl Builder {
-    /// Counts the rows of an order, bad ones too: the place stays the same once they are mended.
+    /// Counts the rows of an order, bad ones too: the place stays the same once they are mended. A number that is too
+    /// long to be one is not counted by its end.
     fn place_in_order(&mut self, order: &[u8]) -> u64 {
-        let place = self.places.entry(order.to_vec()).or_default();
+        let place = self.places.entry(order[..order.len().min(MAX_ORDER)].to_vec()).or_default();
         *place += 1;
         *place
     }
@@ -195,7 +198,12 @@ impl Builder {
             let (next, since) = (self.parsed.customers.len(), row.placed_at);
             let place = *self.customers.entry(found.code.clone()).or_insert(next);
             if place == next {
-                self.parsed.customers.push(ParsedCustomer { code: found.code, name: found.name, tags: found.tags, since });
+                self.parsed.customers.push(ParsedCustomer {
+                    code: found.code,
+                    name: found.name,
+                    tags: found.tags,
+                    since,
+                });
             }
             let known = &mut self.parsed.customers[place];
             known.since = known.since.min(since);
@@ -208,7 +216,6 @@ impl Builder {
             self.parsed.orders.push(ParsedOrder { number, placed_at, customer, first_line: line, lines: Vec::new() });
         }
         self.parsed.orders[next].lines.push(ParsedLine {
-            line,
             source_row: row.source_row,
             sku,
             quantity: row.quantity,

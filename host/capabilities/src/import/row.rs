@@ -10,9 +10,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::map::{self, OrderMap};
 use super::orders::ImportError;
 use super::parse::ParsedProduct;
+use crate::CapabilityError;
 use crate::bounds::{self, MAX_PRICE};
 use crate::mall::cart::MAX_QUANTITY;
-use crate::CapabilityError;
 
 /// The most bytes of a field that is used.
 const MAX_FIELD: usize = 1_000;
@@ -117,7 +117,11 @@ impl<'r> Fields<'r> {
     }
 
     /// A field that passes a check of [`bounds`].
-    fn bounded(&self, place: usize, check: impl Fn(&str, &str) -> Result<(), CapabilityError>) -> Result<String, String> {
+    fn bounded(
+        &self,
+        place: usize,
+        check: impl Fn(&str, &str) -> Result<(), CapabilityError>,
+    ) -> Result<String, String> {
         let text = self.required(place)?;
         check("", text).map_err(|error| match error {
             CapabilityError::Invalid { problem, .. } => self.bad(place, problem),
@@ -162,8 +166,10 @@ impl Row {
         }
         let quantity = fields.required(columns.quantity)?;
         let quantity = quantity.parse::<u32>().ok().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity));
-        let quantity = quantity.ok_or_else(|| fields.bad(columns.quantity, format!("not a whole number of 1 to {MAX_QUANTITY}")))?;
-        let total = amount(fields.required(columns.total)?, map.currency).map_err(|problem| fields.bad(columns.total, problem))?;
+        let quantity = quantity
+            .ok_or_else(|| fields.bad(columns.quantity, format!("not a whole number of 1 to {MAX_QUANTITY}")))?;
+        let total = amount(fields.required(columns.total)?, map.currency)
+            .map_err(|problem| fields.bad(columns.total, problem))?;
         let unit_price = divide_rounded(i128::from(total.get()), i128::from(quantity));
         let code = fields.bounded(columns.product, bounds::code)?;
         if code.chars().count() > MAX_PRODUCT_CODE {
@@ -259,7 +265,9 @@ mod tests {
 
     #[test]
     fn words_become_tags() {
-        for (text, expected) in [("Office Supplies", "office-supplies"), ("  A & B ", "a-b"), ("办公 用品", "办公-用品"), ("&", "")] {
+        for (text, expected) in
+            [("Office Supplies", "office-supplies"), ("  A & B ", "a-b"), ("办公 用品", "办公-用品"), ("&", "")]
+        {
             assert_eq!(tag(text), expected);
         }
     }

@@ -27,7 +27,7 @@ pub(super) async fn catalog_batch(
     let (made, ids) = insert_products(tx, products).await?;
     let known = known_skus(tx, &ids).await?;
     let mut written = WrittenCatalog { products: made, ..WrittenCatalog::default() };
-    let mut taken: HashSet<String> = known.iter().map(|((_, _), code)| code.clone()).collect();
+    let mut taken: HashSet<String> = known.values().cloned().collect();
     // A code may belong to another product; then the next one is tried.
     let missing = loop {
         let mut missing: Vec<(usize, ProductId, String)> = Vec::new();
@@ -99,12 +99,16 @@ async fn insert_products(tx: &mut Tx, products: &[ParsedProduct]) -> Result<(u64
 }
 
 /// The codes of the SKUs that these products have, by product and name.
-async fn known_skus(tx: &mut Tx, products: &[ProductId]) -> Result<HashMap<(ProductId, String), String>, CapabilityError> {
+async fn known_skus(
+    tx: &mut Tx,
+    products: &[ProductId],
+) -> Result<HashMap<(ProductId, String), String>, CapabilityError> {
     const KNOWN: &str = "select product_id, name, code from skus \
-                         where tenant_id = $1 and product_id in (select value from json_each($2)) order by code desc";
+                         where tenant_id = $1 and product_id in (select value from json_each($2))";
     let rows = tx.query(KNOWN).json(products);
-    let rows = rows.fetch_all(|row| Ok(((row.parse("product_id")?, row.text("name")?), row.text("code")?))).await?;
+    let mut rows = rows.fetch_all(|row| Ok(((row.parse("product_id")?, row.text("name")?), row.text("code")?))).await?;
     // Of two SKUs with one name the first code is meant: it comes last.
+    rows.sort_by(|one: &((ProductId, String), String), other| other.1.cmp(&one.1));
     Ok(rows.into_iter().collect())
 }
 

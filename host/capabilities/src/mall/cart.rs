@@ -73,7 +73,8 @@ pub async fn cart_create(
 
 /// Writes a new cart whose customer and lines were checked.
 pub(super) async fn insert(tx: &mut Tx, cart: &Cart) -> Result<(), CapabilityError> {
-    const INSERT: &str = "insert into carts (tenant_id, id, customer_id, version, created_at) values ($1, $2, $3, $4, $5)";
+    const INSERT: &str =
+        "insert into carts (tenant_id, id, customer_id, version, created_at) values ($1, $2, $3, $4, $5)";
     let statement = tx.query(INSERT).text(cart.id).opt_text(cart.customer).bind(cart.version);
     statement.bind(cart.created_at).execute().await?;
     insert_lines(tx, cart.id, &cart.lines).await?;
@@ -106,8 +107,7 @@ pub async fn cart_get(tx: &mut Tx, id: CartId) -> Result<Cart, CapabilityError> 
         .await?;
     let cart = found.ok_or(CapabilityError::NotFound("cart"))?;
     let lines = tx.query(LINES).text(id);
-    let lines =
-        lines.fetch_all(|row| Ok(CartLine { sku: row.text("sku")?, quantity: row.count("quantity")? })).await?;
+    let lines = lines.fetch_all(|row| Ok(CartLine { sku: row.text("sku")?, quantity: row.count("quantity")? })).await?;
     Ok(Cart { lines, ..cart })
 }
 

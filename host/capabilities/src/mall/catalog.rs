@@ -7,7 +7,9 @@ use heptad_model::{Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
-pub use super::sku::{Sku, SkuIn, SkuPatch, sku_create, sku_get, sku_get_many, sku_list, sku_update};
+pub use super::sku::{
+    Sku, SkuIn, SkuPatch, sku_create, sku_find, sku_get, sku_get_many, sku_list, sku_of_product, sku_update,
+};
 use crate::{CapabilityError, bounds};
 
 /// A product (SPU): what SKUs are variants of.
@@ -107,6 +109,15 @@ pub async fn product_list(tx: &mut Tx, page: &PageRequest) -> Result<Page<Produc
                         where tenant_id = $1 and id > $2 order by id limit $3";
     let rows = tx.query(LIST).bind(page.after()).bind(page.fetch()).fetch_all(product).await?;
     Ok(page.page(rows, |product| product.id.to_string()))
+}
+
+/// The products whose code, name, category or tags hold a text, in the order of their making.
+pub async fn product_find(tx: &mut Tx, text: &str, most: u32) -> Result<Vec<Product>, CapabilityError> {
+    const FIND: &str = "select id, code, name, category, tags, version, created_at from products \
+                        where tenant_id = $1 and (lower(code) like $2 escape '!' or lower(name) like $2 escape '!' \
+                        or lower(category) like $2 escape '!' or tags like $2 escape '!') order by id limit $3";
+    let statement = tx.query(FIND).bind(bounds::find_pattern(text)).bind(most);
+    Ok(statement.fetch_all(product).await?)
 }
 
 /// Changes a product, and with it the versions of its SKUs.

@@ -52,7 +52,7 @@ impl std::str::FromStr for OrderStatus {
 pub struct OrderHead {
     /// The id.
     pub id: OrderId,
-    /// The merchant's own number, unique in the shop.
+    /// The number that people read; unique within its source.
     pub number: String,
     /// `shop`, or the name of the import.
     pub source: String,

@@ -136,7 +136,7 @@ fn payment(row: &Row) -> Result<Payment, StoreError> {
 pub async fn payment_list(tx: &mut Tx, order: OrderId) -> Result<Vec<Payment>, CapabilityError> {
     const LIST: &str = "select p.id, p.order_id, p.amount, p.currency, p.method, p.reference, p.created_at, o.status \
                         from payments p join orders o on o.tenant_id = p.tenant_id and o.id = p.order_id \
-                        where p.tenant_id = $1 and p.order_id = $2 order by p.id";
+                        where p.tenant_id = $1 and p.order_id = $2 order by p.created_at, p.id";
     order_head(tx, order).await?;
     Ok(tx.query(LIST).text(order).fetch_all(payment).await?)
 }

@@ -85,7 +85,9 @@ async fn ask(extensions: &impl Extensions, ctx: &Ctx, quote: &Quote) -> Result<V
         match &answer.trace.outcome {
             Outcome::Failed { code, message } | Outcome::Skipped { code, message } => {
                 tracing::warn!(plugin, code, message, quote = %quote.id, "a plugin gave no answer on a cart to be placed");
-                failed = failed.or_else(|| Some(CapabilityError::PluginUnavailable { plugin: plugin.clone(), code: code.clone() }));
+                failed = failed.or_else(|| {
+                    Some(CapabilityError::PluginUnavailable { plugin: plugin.clone(), code: code.clone() })
+                });
             }
             Outcome::Answered => {}
         }
@@ -151,18 +153,11 @@ async fn claim(tx: &mut Tx, quote: &Quote, versions: &Versions) -> Result<(), Ca
 async fn order(tx: &mut Tx, quote: &Quote) -> Result<Order, CapabilityError> {
     const NUMBER: &str = "insert into counters (tenant_id, name, value) values ($1, 'order-number', $2) \
                           on conflict (tenant_id, name) do update set value = counters.value + 1 returning value";
-    // An import may have brought orders with such a number.
-    const TAKEN: &str = "select id from orders where tenant_id = $1 and number = $2";
-    let number = loop {
-        let number = tx.query(NUMBER).bind(FIRST_NUMBER + 1).fetch_one(|row| row.int("value")).await?.to_string();
-        if tx.query(TAKEN).bind(&number).fetch_optional(|row| row.text("id")).await?.is_none() {
-            break number;
-        }
-    };
+    let number = tx.query(NUMBER).bind(FIRST_NUMBER + 1).fetch_one(|row| row.int("value")).await?;
     let ctx = tx.ctx().clone();
     let head = OrderHead {
         id: OrderId::generate(&ctx.env),
-        number,
+        number: number.to_string(),
         source: "shop".to_owned(),
         quote: Some(quote.id),
         cart: Some(quote.cart),

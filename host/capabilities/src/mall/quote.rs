@@ -19,8 +19,8 @@ use super::priced::view;
 use super::pricing::Pricing;
 use super::trace::{Reason, Trace, TracedCall};
 use super::versions::{Versions, customer_version, plugin_versions, stages};
-use crate::extensions::{Extensions, Serving};
 use crate::CapabilityError;
+use crate::extensions::{Extensions, Serving};
 
 /// How long a quote can be placed.
 pub const VALID_FOR: i64 = 15 * MINUTE;
@@ -130,9 +130,7 @@ async fn read(tx: &mut Tx, input: &QuoteIn) -> Result<Snapshot, CapabilityError>
     }
     let customer_version = match cart.customer {
         None => None,
-        Some(customer) => {
-            Some(customer_version(tx, customer).await?.ok_or(CapabilityError::NotFound("customer"))?)
-        }
+        Some(customer) => Some(customer_version(tx, customer).await?.ok_or(CapabilityError::NotFound("customer"))?),
     };
     let codes: Vec<String> = cart.lines.iter().map(|line| line.sku.clone()).collect();
     let skus = sku_get_many(tx, &codes).await?;
@@ -215,7 +213,8 @@ pub async fn quote_trace(tx: &mut Tx, id: QuoteId) -> Result<Trace, CapabilityEr
 pub(super) async fn quote_load(tx: &mut Tx, id: QuoteId) -> Result<(Quote, Trace, Versions), CapabilityError> {
     const GET: &str = "select body, trace, versions from quotes where tenant_id = $1 and id = $2";
     let statement = tx.query(GET).text(id);
-    let found = statement.fetch_optional(|row| Ok((row.json("body")?, row.json("trace")?, row.json("versions")?))).await?;
+    let found =
+        statement.fetch_optional(|row| Ok((row.json("body")?, row.json("trace")?, row.json("versions")?))).await?;
     found.ok_or(CapabilityError::NotFound("quote"))
 }
 

@@ -131,3 +131,23 @@ pub async fn sku_list(tx: &mut Tx, page: &PageRequest) -> Result<Page<Sku>, Capa
     let rows = tx.query(LIST).bind(page.after()).bind(page.fetch()).fetch_all(sku).await?;
     Ok(page.page(rows, |sku| sku.code.clone()))
 }
+
+/// The SKUs whose code or name, or whose product's name or tags, hold a text, in the order of their codes.
+pub async fn sku_find(tx: &mut Tx, text: &str, most: u32) -> Result<Vec<Sku>, CapabilityError> {
+    const FIND: &str = "select s.code, s.product_id, s.name, p.name as product_name, p.tags, s.price, s.price_derived, \
+                        s.version, s.created_at from skus s \
+                        join products p on p.tenant_id = s.tenant_id and p.id = s.product_id \
+                        where s.tenant_id = $1 and (lower(s.code) like $2 escape '!' or lower(s.name) like $2 escape '!' \
+                        or lower(p.name) like $2 escape '!' or p.tags like $2 escape '!') order by s.code limit $3";
+    let statement = tx.query(FIND).bind(bounds::find_pattern(text)).bind(most);
+    Ok(statement.fetch_all(sku).await?)
+}
+
+/// The SKUs of a product in the order of their codes, at most 200.
+pub async fn sku_of_product(tx: &mut Tx, product: ProductId) -> Result<Vec<Sku>, CapabilityError> {
+    const LIST: &str = "select s.code, s.product_id, s.name, p.name as product_name, p.tags, s.price, s.price_derived, \
+                        s.version, s.created_at from skus s \
+                        join products p on p.tenant_id = s.tenant_id and p.id = s.product_id \
+                        where s.tenant_id = $1 and s.product_id = $2 order by s.code limit 200";
+    Ok(tx.query(LIST).text(product).fetch_all(sku).await?)
+}

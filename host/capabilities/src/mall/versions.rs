@@ -7,8 +7,8 @@ use heptad_model::{Ctx, Point};
 use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
 
-use crate::extensions::{Extensions, ExtensionsUnavailable, Serving};
 use crate::CapabilityError;
+use crate::extensions::{Extensions, ExtensionsUnavailable, Serving};
 
 /// The points that price a cart, in the order of their stages.
 pub(super) const STAGES: [Point; 2] = [Point::DiscountLines, Point::DiscountOrder];
@@ -44,7 +44,8 @@ pub(super) async fn stages(
 
 /// The generations of those plugins.
 pub(super) fn plugin_versions(stages: &[(Point, Vec<Serving>)]) -> Vec<PluginVersion> {
-    let version = |point: Point, one: &Serving| PluginVersion { point, install: one.install, revision: one.revision.clone() };
+    let version =
+        |point: Point, one: &Serving| PluginVersion { point, install: one.install, revision: one.revision.clone() };
     stages.iter().flat_map(|(point, serving)| serving.iter().map(move |one| version(*point, one))).collect()
 }
 
@@ -80,7 +81,8 @@ pub(super) async fn customer_version(tx: &mut Tx, customer: CustomerId) -> Resul
 
 /// Whether all SKUs are as the quote read them.
 pub(super) async fn skus_hold(tx: &mut Tx, versions: &Versions) -> Result<bool, CapabilityError> {
-    const SKUS: &str = "select code, version from skus where tenant_id = $1 and code in (select value from json_each($2))";
+    const SKUS: &str =
+        "select code, version from skus where tenant_id = $1 and code in (select value from json_each($2))";
     let codes: Vec<&String> = versions.skus.keys().collect();
     let rows = tx.query(SKUS).json(&codes).fetch_all(|row| Ok((row.text("code")?, row.int("version")?))).await?;
     Ok(rows.into_iter().collect::<BTreeMap<_, _>>() == versions.skus)

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use heptad_capabilities::CapabilityError;
 use heptad_capabilities::extensions::{
-    Answer, CallTrace, Candidate, CartView, Denial, Extensions, ExtensionsUnavailable, Operation, Outcome, Serving, Strategy,
-    Targets, Value,
+    Answer, CallTrace, Candidate, CartView, Denial, Extensions, ExtensionsUnavailable, Operation, Outcome, Serving,
+    Strategy, Targets, Value,
 };
 use heptad_capabilities::mall::cart::CartLine;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, product_create, sku_create};
 use heptad_capabilities::mall::order::orders_purchased;
 use heptad_capabilities::members::{Customer, CustomerIn, customer_create};
-use heptad_capabilities::CapabilityError;
 use heptad_model::id::{CallId, InstallId, ProductId, TenantId, VersionId};
 use heptad_model::text::Argument;
 use heptad_model::{Actor, Ctx, Currency, Env, Locale, Manifest, Millis, Minor, Origin, Point, Tenant, Text};
@@ -43,12 +43,12 @@ pub(crate) fn lines(lines: &[(&str, u32)]) -> Vec<CartLine> {
 }
 
 /// Runs one operation in a transaction of its own.
-macro_rules! write {
+macro_rules! run {
     ($store:expr, $ctx:expr, $operation:path $(, $argument:expr)*) => {
         $store.write(&$ctx, async |mut tx: heptad_store::Tx| $operation(&mut tx $(, $argument)*).await).await
     };
 }
-pub(crate) use write;
+pub(crate) use run;
 
 /// Makes a product with these SKUs at these prices.
 pub(crate) async fn shop(store: &Store, ctx: &Ctx, skus: &[(&str, i64)]) -> ProductId {
@@ -61,7 +61,12 @@ pub(crate) async fn shop(store: &Store, ctx: &Ctx, skus: &[(&str, i64)]) -> Prod
         };
         let product = product_create(&mut tx, input).await?;
         for (code, price) in skus {
-            let input = SkuIn { code: (*code).to_owned(), product: product.id, name: format!("Tea {code}"), price: minor(*price) };
+            let input = SkuIn {
+                code: (*code).to_owned(),
+                product: product.id,
+                name: format!("Tea {code}"),
+                price: minor(*price),
+            };
             sku_create(&mut tx, input).await?;
         }
         Ok::<_, CapabilityError>(product.id)
@@ -70,7 +75,7 @@ pub(crate) async fn shop(store: &Store, ctx: &Ctx, skus: &[(&str, i64)]) -> Prod
 }
 
 pub(crate) async fn customer(store: &Store, ctx: &Ctx) -> Customer {
-    write!(store, ctx, customer_create, CustomerIn { name: Some("Li Lei".to_owned()), ..CustomerIn::default() }).unwrap()
+    run!(store, ctx, customer_create, CustomerIn { name: Some("Li Lei".to_owned()), ..CustomerIn::default() }).unwrap()
 }
 
 const MANIFEST: &str = r#"
@@ -92,11 +97,14 @@ summary = "Test"
 messages = { off = "{amount} off", limit = "at most {n}" }
 "#;
 
+/// What a plugin makes of a cart.
+type Offer = dyn Fn(&CartView) -> Vec<Operation> + Send + Sync;
+
 /// What a plugin does when it is asked.
 #[derive(Clone)]
 pub(crate) enum Behaviour {
     /// Offers these operations.
-    Offer(Arc<dyn Fn(&CartView) -> Vec<Operation> + Send + Sync>),
+    Offer(Arc<Offer>),
     /// Allows at most so many of each SKU for a customer, over all time.
     Limit(Store, i64),
     /// Fails.
@@ -185,16 +193,23 @@ impl Extensions for Fakes {
         self.answer(ctx, serving, point, value)
     }
 
-    async fn validate(&self, ctx: &Ctx, serving: &Serving, point: Point, cart: &CartView, _until: Instant) -> Answer<Vec<Denial>> {
+    async fn validate(
+        &self,
+        ctx: &Ctx,
+        serving: &Serving,
+        point: Point,
+        cart: &CartView,
+        _until: Instant,
+    ) -> Answer<Vec<Denial>> {
         let Behaviour::Limit(store, most) = self.behaviour(serving) else {
             return self.answer(ctx, serving, point, None);
         };
         let codes: Vec<String> = cart.lines.iter().map(|line| line.sku.clone()).collect();
         let customer = cart.customer.clone().unwrap_or_default();
-        let bought =
-            async |mut tx: Tx| orders_purchased(&mut tx, &customer, &codes, Millis::new(0)).await;
+        let bought = async |mut tx: Tx| orders_purchased(&mut tx, &customer, &codes, Millis::new(0)).await;
         let bought = store.read(ctx, bought).await.unwrap();
-        let over = cart.lines.iter().zip(&bought).find(|(line, bought)| i64::from(line.quantity) + bought.quantity > most);
+        let over =
+            cart.lines.iter().zip(&bought).find(|(line, bought)| i64::from(line.quantity) + bought.quantity > most);
         let denial = over.map(|(line, _)| Denial {
             reason: Text { code: "limit".to_owned(), arguments: vec![("n".to_owned(), Argument::Number(most))] },
             // The second is no line of the cart; it is left out.
@@ -206,7 +221,8 @@ impl Extensions for Fakes {
 
 /// An operation with one candidate on the whole order.
 pub(crate) fn off(value: Value) -> Operation {
-    let reason = Text { code: "off".to_owned(), arguments: vec![("amount".to_owned(), Argument::Text("some".to_owned()))] };
+    let reason =
+        Text { code: "off".to_owned(), arguments: vec![("amount".to_owned(), Argument::Text("some".to_owned()))] };
     Operation {
         candidates: vec![Candidate { targets: Targets::Order, value, reason }],
         strategy: Strategy::All,
@@ -222,8 +238,17 @@ pub(crate) fn yuan(amount: i64) -> Value {
 #[test]
 fn operations_can_be_spawned() {
     fn movable<T: Send>(_: &T) {}
-    fn check(store: &Store, fakes: &Fakes, ctx: &Ctx, quote: heptad_model::id::QuoteId, cart: heptad_model::id::CartId) {
-        use heptad_capabilities::mall::{order::order_place, quote::{QuoteIn, quote_create}};
+    fn check(
+        store: &Store,
+        fakes: &Fakes,
+        ctx: &Ctx,
+        quote: heptad_model::id::QuoteId,
+        cart: heptad_model::id::CartId,
+    ) {
+        use heptad_capabilities::mall::{
+            order::order_place,
+            quote::{QuoteIn, quote_create},
+        };
         movable(&order_place(store, fakes, ctx, quote, None));
         movable(&quote_create(store, fakes, ctx, QuoteIn::Cart(cart)));
     }

@@ -60,7 +60,11 @@ pub async fn plugin_get(tx: &mut PlatformTx, name: &str) -> Result<Plugin, Platf
 }
 
 /// The approved versions of a plugin in the order of their submission.
-pub async fn version_approved_list(tx: &mut PlatformTx, plugin: &str, page: &PageRequest) -> Result<Page<PluginVersion>, PlatformError> {
+pub async fn version_approved_list(
+    tx: &mut PlatformTx,
+    plugin: &str,
+    page: &PageRequest,
+) -> Result<Page<PluginVersion>, PlatformError> {
     const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, submitted_at, reviewed_at \
                         from plugin_versions where plugin = $1 and state = 'approved' and id > $2 order by id limit $3";
     let rows = tx.query(LIST).bind(plugin).bind(page.after()).bind(page.fetch()).fetch_all(PluginVersion::of).await?;
@@ -76,16 +80,22 @@ pub async fn version_approved_get(tx: &mut PlatformTx, id: VersionId) -> Result<
 }
 
 /// The names of a publisher's plugins, approved or not, with their owner checked by the caller.
-pub async fn plugin_of_publisher_list(tx: &mut PlatformTx, publisher: PublisherId, page: &PageRequest) -> Result<Page<String>, PlatformError> {
+pub async fn plugin_of_publisher_list(
+    tx: &mut PlatformTx,
+    publisher: PublisherId,
+    page: &PageRequest,
+) -> Result<Page<String>, PlatformError> {
     const LIST: &str = "select name from plugins where publisher_id = $1 and name > $2 order by name limit $3";
-    let rows = tx.query(LIST).text(publisher).bind(page.after()).bind(page.fetch()).fetch_all(|row| row.text("name")).await?;
+    let rows =
+        tx.query(LIST).text(publisher).bind(page.after()).bind(page.fetch()).fetch_all(|row| row.text("name")).await?;
     Ok(page.page(rows, Clone::clone))
 }
 
 /// A pattern for `like … escape '!'` that finds the text itself.
 fn pattern(search: &str) -> String {
     let text = search.trim().to_lowercase();
-    let escaped: String = text.chars().flat_map(|c| matches!(c, '%' | '_' | '!').then_some('!').into_iter().chain([c])).collect();
+    let escaped: String =
+        text.chars().flat_map(|c| matches!(c, '%' | '_' | '!').then_some('!').into_iter().chain([c])).collect();
     format!("%{escaped}%")
 }
 
@@ -95,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_search_text_is_no_pattern() {
-        for (search, expected) in [("", "%%"), (" Hello ", "%hello%"), ("10%_!", "%10!%!_!!%"), ("满减", "%满减%")] {
+        for (search, expected) in [("", "%%"), (" Hello ", "%hello%"), ("10%_!", "%10!%!_!!%"), ("满减", "%满减%")]
+        {
             assert_eq!(pattern(search), expected);
         }
     }

@@ -13,7 +13,7 @@ use heptad_model::{Manifest, Millis};
 use heptad_store::{PlatformTx, Row, StoreError};
 
 pub use browse::{
-    Plugin, plugin_get, plugin_list, plugin_of_publisher_list, version_approved_list, version_approved_get,
+    Plugin, plugin_get, plugin_list, plugin_of_publisher_list, version_approved_get, version_approved_list,
 };
 pub use review::{Review, version_queue, version_review};
 pub use submit::{Submitted, VersionIn, version_submit};
@@ -82,7 +82,8 @@ pub struct PluginVersion {
 impl PluginVersion {
     fn of(row: &Row) -> Result<Self, StoreError> {
         let size = row.int("size")?;
-        let size = u64::try_from(size).map_err(|_| StoreError::Column { column: "size", problem: format!("is {size}") })?;
+        let size =
+            u64::try_from(size).map_err(|_| StoreError::Column { column: "size", problem: format!("is {size}") })?;
         Ok(Self {
             id: row.parse("id")?,
             plugin: row.text("plugin")?,

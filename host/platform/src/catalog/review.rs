@@ -32,8 +32,14 @@ impl Review {
 
 /// Decides about a submitted version, with words to the publisher. The same decision again changes nothing, another one is
 /// refused with `already-reviewed`.
-pub async fn version_review(tx: &mut PlatformTx, id: VersionId, review: Review, note: &str) -> Result<PluginVersion, PlatformError> {
-    const REVIEW: &str = "update plugin_versions set state = $2, note = $3, reviewed_at = $4 where id = $1 and state = 'submitted'";
+pub async fn version_review(
+    tx: &mut PlatformTx,
+    id: VersionId,
+    review: Review,
+    note: &str,
+) -> Result<PluginVersion, PlatformError> {
+    const REVIEW: &str =
+        "update plugin_versions set state = $2, note = $3, reviewed_at = $4 where id = $1 and state = 'submitted'";
     if note.len() > MAX_NOTE {
         return Err(PlatformError::field("note", format!("at most {MAX_NOTE} bytes")));
     }

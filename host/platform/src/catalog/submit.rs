@@ -53,7 +53,10 @@ pub async fn version_submit(
     name_claim(tx, publisher.id, &manifest.name).await?;
     if let Some((id, digest)) = present(tx, &manifest.name, &manifest.version).await? {
         if digest != input.digest {
-            return Err(PlatformError::VersionExists { plugin: manifest.name.clone(), version: manifest.version.clone() });
+            return Err(PlatformError::VersionExists {
+                plugin: manifest.name.clone(),
+                version: manifest.version.clone(),
+            });
         }
         return Ok(Submitted { version: version_get(tx, id).await?, created: false });
     }
@@ -90,7 +93,11 @@ async fn name_claim(tx: &mut PlatformTx, publisher: PublisherId, name: &str) -> 
     }
 }
 
-async fn present(tx: &mut PlatformTx, plugin: &str, version: &str) -> Result<Option<(VersionId, String)>, PlatformError> {
+async fn present(
+    tx: &mut PlatformTx,
+    plugin: &str,
+    version: &str,
+) -> Result<Option<(VersionId, String)>, PlatformError> {
     const PRESENT: &str = "select id, digest from plugin_versions where plugin = $1 and version = $2";
     let found = tx.query(PRESENT).bind(plugin).bind(version);
     Ok(found.fetch_optional(|row| Ok((row.parse("id")?, row.text("digest")?))).await?)
@@ -121,7 +128,8 @@ fn import_check(import: &str, wishes: PermissionSet) -> Result<(), PlatformError
 
 /// `package/interface@1.2.3#function` without the version.
 fn unversioned(import: &str) -> String {
-    let (interface, function) = import.split_once('#').map_or((import, None), |(interface, function)| (interface, Some(function)));
+    let (interface, function) =
+        import.split_once('#').map_or((import, None), |(interface, function)| (interface, Some(function)));
     let interface = interface.split('@').next().unwrap_or(interface);
     match function {
         Some(function) => format!("{interface}#{function}"),
@@ -150,7 +158,10 @@ mod tests {
         check("wasi:io/streams@0.2.0", None);
         check("heptad:members/profiles@0.1.0#get", Some(("import-not-permitted", "heptad:members/profiles#get")));
         check("heptad:members/profiles@0.1.0#get", Some(("import-not-permitted", "members.profile.read")));
-        check("heptad:members/profiles@0.1.0#everything", Some(("import-unknown", "heptad:members/profiles#everything")));
+        check(
+            "heptad:members/profiles@0.1.0#everything",
+            Some(("import-unknown", "heptad:members/profiles#everything")),
+        );
         check("other:thing/it", Some(("import-unknown", "other:thing/it")));
     }
 }

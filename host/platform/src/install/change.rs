@@ -86,7 +86,13 @@ pub async fn install_reorder(tx: &mut Tx, order: &[InstallId]) -> Result<Vec<Ins
 }
 
 /// What every change ends with: it met its row, it is in the audit log, and the other processes will read it.
-async fn changed(tx: &mut Tx, id: InstallId, rows: u64, action: &str, detail: &Value) -> Result<Install, PlatformError> {
+async fn changed(
+    tx: &mut Tx,
+    id: InstallId,
+    rows: u64,
+    action: &str,
+    detail: &Value,
+) -> Result<Install, PlatformError> {
     if rows != 1 {
         return Err(PlatformError::not_found("install", id));
     }

@@ -80,7 +80,8 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
         Err(StoreError::Duplicate(_)) => return Err(PlatformError::AlreadyInstalled(input.plugin.clone())),
         inserted => inserted?,
     };
-    tx.audit("install.created", id, &json!({"plugin": input.plugin, "version": version_id, "granted": input.granted})).await?;
+    tx.audit("install.created", id, &json!({"plugin": input.plugin, "version": version_id, "granted": input.granted}))
+        .await?;
     generation_raise(tx).await?;
     install_get(tx, id).await
 }
@@ -117,8 +118,10 @@ pub(super) fn grants_check(manifest: &Manifest, granted: PermissionSet) -> Resul
 
 /// The approved version that was asked for, or the latest.
 async fn approved(tx: &mut Tx, plugin: &str, version: Option<&str>) -> Result<(VersionId, Manifest), PlatformError> {
-    const NAMED: &str = "select id, manifest from plugin_versions where plugin = $1 and version = $2 and state = 'approved'";
-    const LATEST: &str = "select v.id, v.manifest from plugins p join plugin_versions v on v.id = p.latest where p.name = $1";
+    const NAMED: &str =
+        "select id, manifest from plugin_versions where plugin = $1 and version = $2 and state = 'approved'";
+    const LATEST: &str =
+        "select v.id, v.manifest from plugins p join plugin_versions v on v.id = p.latest where p.name = $1";
     let statement = match version {
         Some(version) => tx.platform_query(NAMED).bind(plugin).bind(version),
         None => tx.platform_query(LATEST).bind(plugin),

@@ -3,7 +3,8 @@
 use heptad_model::{Env, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
-    Review, VersionState, plugin_get, plugin_list, version_approved_list, version_list, version_queue, version_review, version_submit,
+    Review, VersionState, plugin_get, plugin_list, version_approved_list, version_list, version_queue, version_review,
+    version_submit,
 };
 use heptad_store::{Store, both_databases};
 

@@ -17,7 +17,10 @@ fn person(login: &str) -> UserIn {
 }
 
 async fn session(store: &Store, env: &Env, secret: &str) -> Option<Session> {
-    store.platform_read::<_, StoreError, _>(&origin(env), async |mut tx| session_get(&mut tx, secret).await).await.unwrap()
+    store
+        .platform_read::<_, StoreError, _>(&origin(env), async |mut tx| session_get(&mut tx, secret).await)
+        .await
+        .unwrap()
 }
 
 async fn link(store: &Store, env: &Env) -> String {
@@ -26,7 +29,10 @@ async fn link(store: &Store, env: &Env) -> String {
 }
 
 async fn is_open(store: &Store, env: &Env, link: &str) -> bool {
-    store.platform_read::<_, StoreError, _>(&origin(env), async |mut tx| sign_in_link_is_open(&mut tx, link).await).await.unwrap()
+    store
+        .platform_read::<_, StoreError, _>(&origin(env), async |mut tx| sign_in_link_is_open(&mut tx, link).await)
+        .await
+        .unwrap()
 }
 
 both_databases! {

@@ -1,11 +1,11 @@
 //! What the tests begin with: a shop or two, a publisher, an approved plugin.
 
 use heptad_model::{Ctx, Currency, Env, Locale, Manifest, Origin, Permission, PermissionSet};
+use heptad_platform::PlatformError;
 use heptad_platform::catalog::{PluginVersion, Review, VersionIn, version_review, version_submit};
 use heptad_platform::install::{Install, InstallIn, install_create};
 use heptad_platform::publisher::{Publisher, publisher_create};
 use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create};
-use heptad_platform::PlatformError;
 use heptad_store::Store;
 use serde_json::{Value, json};
 
@@ -32,7 +32,10 @@ pub(crate) async fn ctx(store: &Store, env: &Env, slug: &str) -> Ctx {
 }
 
 pub(crate) async fn publisher(store: &Store, env: &Env, slug: &str) -> Publisher {
-    store.platform_write(&origin(env), async |mut tx| publisher_create(&mut tx, slug, "Some maker").await).await.unwrap()
+    store
+        .platform_write(&origin(env), async |mut tx| publisher_create(&mut tx, slug, "Some maker").await)
+        .await
+        .unwrap()
 }
 
 /// A manifest that requires the catalog, and would like tags and stock.
@@ -60,10 +63,20 @@ pub(crate) fn manifest(publisher: &str, name: &str, version: &str) -> Manifest {
 }
 
 pub(crate) fn version_in(manifest: Manifest, digit: char) -> VersionIn {
-    VersionIn { manifest, digest: digit.to_string().repeat(64), size: 1000, imports: vec!["heptad:mall/catalog#skus".to_owned()] }
+    VersionIn {
+        manifest,
+        digest: digit.to_string().repeat(64),
+        size: 1000,
+        imports: vec!["heptad:mall/catalog#skus".to_owned()],
+    }
 }
 
-pub(crate) async fn submit(store: &Store, env: &Env, by: &Publisher, input: &VersionIn) -> Result<PluginVersion, PlatformError> {
+pub(crate) async fn submit(
+    store: &Store,
+    env: &Env,
+    by: &Publisher,
+    input: &VersionIn,
+) -> Result<PluginVersion, PlatformError> {
     let submit = async |mut tx| Ok(version_submit(&mut tx, by.id, input).await?.version);
     store.platform_write(&origin(env), submit).await
 }

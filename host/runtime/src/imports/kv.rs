@@ -1,7 +1,8 @@
-//! `heptad:platform/kv`: the plugin's own small store.
+//! `heptad:platform/kv` and `kv-write`: the plugin's own small store.
 
 use heptad_bindings::Failure;
 use heptad_bindings::host::heptad::platform::kv::{Entry, Host, KeyPage};
+use heptad_bindings::host::heptad::platform::kv_write;
 use heptad_bindings::host::heptad::types::types::PageRequest as WitPage;
 use heptad_model::{PageRequest, Permission};
 use heptad_platform::kv::{KvEntry, MAX_BATCH, kv_get, kv_key_list};
@@ -28,7 +29,9 @@ impl Host for Call {
         let found = self.read(Permission::PlatformKvRead, read).await?;
         Ok(KeyPage { keys: found.items, next: found.next })
     }
+}
 
+impl kv_write::Host for Call {
     async fn set(&mut self, _entries: Vec<Entry>) -> Result<(), Failure> {
         self.write(Permission::PlatformKvWrite)
     }

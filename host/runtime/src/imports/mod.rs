@@ -9,6 +9,8 @@ mod log;
 mod orders;
 mod profiles;
 mod settings;
+mod tags;
+mod tiers;
 mod types;
 pub(crate) mod wasi;
 
@@ -16,7 +18,7 @@ use heptad_bindings::host::Imports;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::call::Call;
+use crate::call::{Call, HostError, bounded};
 
 /// The linker with everything that a plugin may import. Tenants differ in the sandbox's data, never here, so that one
 /// linked component serves all of them.
@@ -25,4 +27,11 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     Imports::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     Ok(linker)
+}
+
+/// The most customers that a function of `heptad:members` answers for at once.
+const CUSTOMERS: usize = 200;
+
+fn customers_within(customers: &[String]) -> Result<(), HostError> {
+    bounded(customers, CUSTOMERS, "customers")
 }

@@ -120,14 +120,14 @@ impl Host for Shop {
     }
 
     fn tiers(&self, customers: &[String]) -> Result<Vec<Membership>, HostError> {
-        self.enter("heptad:members/profiles#tiers", "members.tier.read")?;
+        self.enter("heptad:members/tiers#get", "members.tier.read")?;
         let tier =
             |(id, customer): (&String, &Customer)| Membership { customer: id.clone(), tier: customer.tier.clone() };
         Ok(self.known(customers)?.map(tier).collect())
     }
 
     fn member_tags(&self, customers: &[String]) -> Result<Vec<TagSet>, HostError> {
-        self.enter("heptad:members/profiles#tags", "members.tags.read")?;
+        self.enter("heptad:members/tags#get", "members.tags.read")?;
         let tags = |(id, customer): (&String, &Customer)| TagSet {
             customer: id.clone(),
             tags: customer.tags.iter().cloned().collect(),
@@ -177,14 +177,14 @@ impl Host for Shop {
     }
 
     fn kv_set(&self, entries: &[Entry]) -> Result<(), HostError> {
-        self.enter_writing("heptad:platform/kv#set", "platform.kv.write")?;
+        self.enter_writing("heptad:platform/kv-write#set", "platform.kv.write")?;
         bounded(entries.len(), MAX_ITEMS)?;
         self.kv.borrow_mut().extend(entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())));
         Ok(())
     }
 
     fn kv_delete(&self, keys: &[String]) -> Result<(), HostError> {
-        self.enter_writing("heptad:platform/kv#delete", "platform.kv.write")?;
+        self.enter_writing("heptad:platform/kv-write#delete", "platform.kv.write")?;
         bounded(keys.len(), MAX_ITEMS)?;
         self.kv.borrow_mut().retain(|key, _| !keys.contains(key));
         Ok(())

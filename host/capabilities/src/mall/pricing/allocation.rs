@@ -80,7 +80,9 @@ fn allocate(candidate: &Candidate, currency: Currency, remaining: &[i64]) -> Eva
     let targets = match targets(&candidate.targets, remaining.len()) {
         Ok(targets) if targets.is_empty() => return dropped("no-target", "the discount names no line".to_owned()),
         Ok(targets) => targets,
-        Err(line) => return dropped("unknown-line", format!("the cart has {} lines, none with index {line}", remaining.len())),
+        Err(line) => {
+            return dropped("unknown-line", format!("the cart has {} lines, none with index {line}", remaining.len()));
+        }
     };
     let weights: Vec<i128> = targets.iter().map(|line| i128::from(remaining[*line])).collect();
     let left: i128 = weights.iter().sum();
@@ -105,7 +107,12 @@ fn allocate(candidate: &Candidate, currency: Currency, remaining: &[i64]) -> Eva
     // At most what is left, and so is each share: largest remainder gives a line at most its weight rounded up.
     let narrow = |wide: i128| i64::try_from(wide).unwrap_or_default();
     let shares = targets.into_iter().zip(spread(amount, &weights)).filter(|(_, share)| *share > 0);
-    Evaluation { amount: narrow(amount), shares: shares.map(|(line, share)| (line, narrow(share))).collect(), notes, chosen: false }
+    Evaluation {
+        amount: narrow(amount),
+        shares: shares.map(|(line, share)| (line, narrow(share))).collect(),
+        notes,
+        chosen: false,
+    }
 }
 
 /// The lines that are meant, each once, in the cart's order; the first index that is no line.

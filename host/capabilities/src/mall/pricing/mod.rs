@@ -136,7 +136,12 @@ impl Pricing {
         self.answers[answer].push(trace);
     }
 
-    fn trace(&mut self, operation: &Operation, evaluated: &Evaluated, render: &impl Fn(&Text) -> Reason) -> OperationTrace {
+    fn trace(
+        &mut self,
+        operation: &Operation,
+        evaluated: &Evaluated,
+        render: &impl Fn(&Text) -> Reason,
+    ) -> OperationTrace {
         let minor = |amount: i64| Minor::new(amount).unwrap_or_default();
         let mut candidates = Vec::with_capacity(operation.candidates.len());
         for (candidate, result) in operation.candidates.iter().zip(&evaluated.candidates) {

@@ -203,7 +203,11 @@ fn of_a_group_the_greatest_is_given_and_the_earlier_in_a_tie() {
 fn an_answer_with_too_many_candidates_costs_the_host_no_more_than_its_bound() {
     let one = || candidate(Targets::Order, amount(1));
     let mut pricing = cart(&[10_000]);
-    let ignored = pricing.apply("p", &[operation(Choice::All, (0..MAX_CANDIDATES).map(|_| one()).collect()), on_order(amount(1))], render);
+    let ignored = pricing.apply(
+        "p",
+        &[operation(Choice::All, (0..MAX_CANDIDATES).map(|_| one()).collect()), on_order(amount(1))],
+        render,
+    );
     assert_eq!((ignored, discounts(&pricing)), (1, vec![1_000]));
 }
 
@@ -228,10 +232,17 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 fn any_operation() -> impl Strategy<Value = Operation> {
-    let candidates = prop::collection::vec((any_targets(), any_value()).prop_map(|(targets, value)| candidate(targets, value)), 0..4);
+    let candidates = prop::collection::vec(
+        (any_targets(), any_value()).prop_map(|(targets, value)| candidate(targets, value)),
+        0..4,
+    );
     let strategy = prop_oneof![Just(Choice::All), Just(Choice::First), Just(Choice::Best)];
     let group = prop_oneof![3 => Just(None), 2 => Just(Some("a".to_owned())), 1 => Just(Some("b".to_owned()))];
-    (candidates, strategy, group).prop_map(|(candidates, strategy, exclusivity_group)| Operation { candidates, strategy, exclusivity_group })
+    (candidates, strategy, group).prop_map(|(candidates, strategy, exclusivity_group)| Operation {
+        candidates,
+        strategy,
+        exclusivity_group,
+    })
 }
 
 /// 10^5 carts in a full run.

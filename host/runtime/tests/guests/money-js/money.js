@@ -1,13 +1,13 @@
 // The contract component in JavaScript. `../README.md` says what it answers; `money-rust` and `money-py` answer alike.
 
-import profiles from "heptad:members/profiles@0.1.0";
+import tiers from "heptad:members/tiers@0.1.0";
 
 /** The argument that carries the customer's tier: its code, `none`, or the code of the host's error; none for guests. */
 function tierArguments(cart) {
     if (cart.customer === null || cart.customer === undefined) return [];
     let tier;
     try {
-        tier = profiles.tiers([cart.customer])[0]?.tier ?? "none";
+        tier = tiers.get([cart.customer])[0]?.tier ?? "none";
     } catch (error) {
         // A host error is thrown as an Error whose payload is the contract's `error` record; other errors are faults.
         if (error.payload?.code === undefined) throw error;

@@ -3,7 +3,7 @@
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports import cart_validation, discount
-from wit_world.imports import profiles
+from wit_world.imports import tiers
 from wit_world.imports.heptad_mall_types import Cart, CartLine
 from wit_world.imports.heptad_types_types import (
     Argument_Money,
@@ -23,7 +23,7 @@ def tier_arguments(cart: Cart) -> list[NamedArgument]:
     if cart.customer is None:
         return []
     try:
-        members = profiles.tiers([cart.customer])
+        members = tiers.get([cart.customer])
         tier = (members[0].tier if members else None) or "none"
     except Err as error:
         # A host error is raised as `Err`, whose value is the contract's `error` record.

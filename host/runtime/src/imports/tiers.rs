@@ -1,0 +1,20 @@
+//! `heptad:members/tiers`: members' tiers.
+
+use heptad_bindings::Failure;
+use heptad_bindings::host::heptad::members::tiers::{Host, Membership};
+use heptad_capabilities::members;
+use heptad_model::Permission;
+
+use super::customers_within;
+use crate::call::Call;
+
+impl Host for Call {
+    async fn get(&mut self, customers: Vec<String>) -> Result<Vec<Membership>, Failure> {
+        let read = async |mut tx| {
+            customers_within(&customers)?;
+            Ok(members::tiers(&mut tx, &customers).await?)
+        };
+        let found = self.read(Permission::MembersTierRead, read).await?;
+        Ok(found.into_iter().map(|one| Membership { customer: one.customer, tier: one.tier }).collect())
+    }
+}
