@@ -12,8 +12,13 @@ pub const POOL_SIZE: u32 = 128;
 /// How often a running guest lets others run, in fuel. Measured: 100,000 costs 1.5 % and keeps a deadline to 0.1 ms.
 pub const YIELD_INTERVAL: u64 = 100_000;
 
-/// A component of Rust takes three core instances, one of JavaScript or Python up to six.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
+/// Core instances of one component: main and shims make 3 for Rust; JavaScript has 9 and Python 14, and more with each
+/// interface that they import.
+pub(crate) const CORE_INSTANCES: u32 = 32;
+/// Tables of one component.
+pub(crate) const TABLES: u32 = 8;
+/// Linear memories of one component.
+pub(crate) const MEMORIES: u32 = 2;
 
 /// The settings that compiled code depends on: the same in the compile worker and in the server.
 fn config() -> Config {
@@ -42,14 +47,14 @@ pub fn running() -> wasmtime::Result<Engine> {
     tracing::info!(page_map_scan = scan, pool = POOL_SIZE, "sandbox engine starts");
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(POOL_SIZE)
-        .total_core_instances(POOL_SIZE * CORE_INSTANCES_PER_COMPONENT)
-        .total_memories(POOL_SIZE * 2)
-        .total_tables(POOL_SIZE * 8)
+        .total_core_instances(POOL_SIZE * CORE_INSTANCES)
+        .total_memories(POOL_SIZE * MEMORIES)
+        .total_tables(POOL_SIZE * TABLES)
         .total_stacks(POOL_SIZE)
         .max_memory_size(MAX_MEMORY_BYTES)
-        .max_memories_per_component(2)
-        .max_tables_per_component(8)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_core_instances_per_component(CORE_INSTANCES)
         .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(if scan { 1 << 20 } else { 0 })
         .pagemap_scan(if scan { Enabled::Auto } else { Enabled::No });

@@ -5,6 +5,8 @@ use std::time::Duration;
 use heptad_model::Point;
 use wasmtime::ResourceLimiter;
 
+use crate::engine::{CORE_INSTANCES, MEMORIES, TABLES};
+
 /// The most memory that a manifest may ask for; the size of the pool's slots.
 pub const MAX_MEMORY_BYTES: usize = 64 << 20;
 /// The stack of a guest.
@@ -96,14 +98,14 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        8
+        CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        8
+        TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        2
+        MEMORIES as usize
     }
 }

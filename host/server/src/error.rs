@@ -39,7 +39,7 @@ pub(crate) struct CliError {
 }
 
 /// The result of a command.
-pub(crate) type Result<T = ()> = std::result::Result<T, CliError>;
+pub(crate) type Result<T = (), E = CliError> = std::result::Result<T, E>;
 
 impl CliError {
     /// A failure that is no other error's consequence.
@@ -83,7 +83,7 @@ pub(crate) trait Explain<T> {
     fn or_hint(self, hint: impl FnOnce() -> String) -> Result<T>;
 }
 
-impl<T, E: Into<CliError>> Explain<T> for std::result::Result<T, E> {
+impl<T, E: Into<CliError>> Explain<T> for Result<T, E> {
     fn kind(self, kind: Kind) -> Result<T> {
         self.map_err(|error| CliError { kind, ..error.into() })
     }

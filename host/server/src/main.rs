@@ -1,12 +1,21 @@
 //! The binary `heptad`: configuration, lifecycle and commands.
 //!
-//! [`cli`] is the command line, `commands/` a file per command.
-//! A command's failure has a kind, which decides the exit code: see [`error`].
+//! [`cli`] is the command line and `commands/` has a file per command; [`base`] is what a command on a database starts
+//! from. [`config`] says what can be set, [`lifecycle`] how a server starts and stops. A command's failure has a kind,
+//! which decides the exit code: see [`error`].
 
+mod base;
 mod cli;
 mod commands;
+mod config;
 mod error;
+mod key;
+mod lifecycle;
+mod listener;
+mod logging;
 mod output;
+mod progress;
+mod retention;
 
 use std::process::ExitCode;
 

@@ -146,11 +146,16 @@ fn person(parts: &Parts, session: &Session) -> ApiResult<Principal> {
     })
 }
 
-fn origin_of(parts: &Parts, state: &AppState, actor: Actor) -> Origin {
-    Asked::of(parts, &state.env).origin(actor, Locale::default(), &state.env)
-}
-
 impl AppState {
+    /// The origin of a principal; its tenant's language where the reader named none.
+    pub async fn origin(&self, asked: &Asked, principal: &Principal) -> ApiResult<Origin> {
+        let origin = asked.origin(principal.actor.clone(), Locale::default(), &self.env);
+        match principal.tenant() {
+            Some(id) if asked.reader.is_none() => Ok(Origin { locale: self.tenant(&origin, id).await?.locale, ..origin }),
+            _ => Ok(origin),
+        }
+    }
+
     /// The context of a principal that acts for a tenant; the tenant's language where the reader named none.
     pub async fn ctx(&self, asked: &Asked, principal: &Principal) -> ApiResult<Ctx> {
         let id = principal.tenant().ok_or_else(|| ApiError::forbidden("this is for those who act for a tenant"))?;
@@ -250,7 +255,8 @@ macro_rules! for_no_tenant {
 
             async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Self> {
                 let principal = admit(parts, Self::ROLES)?;
-                Ok(Self { origin: origin_of(parts, state, principal.actor.clone()), principal })
+                let origin = state.origin(&Asked::of(parts, &state.env), &principal).await?;
+                Ok(Self { origin, principal })
             }
         }
     )*};
@@ -267,8 +273,8 @@ for_no_tenant! {
     CatalogReader = [Operator, Publisher, Owner, Staff];
     /// Who sees a tenant's master data: the operator all, the others their own.
     TenantReader = [Operator, Owner, Staff, Shop];
-    /// Who manages tokens of its own scope; the operator of any.
-    TokenKeeper = [Operator, Publisher, Owner];
+    /// Who manages tokens and people of its own scope; the operator of any.
+    ScopeKeeper = [Operator, Publisher, Owner];
     /// Anybody with a token or a session.
     SignedIn = [Operator, Publisher, Owner, Staff, Shop, Customer];
 }
@@ -291,6 +297,6 @@ impl FromRequestParts<AppState> for Anyone {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Self> {
-        Ok(Self { origin: origin_of(parts, state, Actor::Anonymous) })
+        Ok(Self { origin: Asked::of(parts, &state.env).origin(Actor::Anonymous, Locale::default(), &state.env) })
     }
 }

@@ -157,6 +157,15 @@ impl ApiError {
         self
     }
 
+    /// A field of an operation by the name that it has in the request.
+    #[must_use]
+    pub fn with_renamed(mut self, from: &str, to: &str) -> Self {
+        for field in self.0.fields.iter_mut().filter(|field| field.field == from) {
+            to.clone_into(&mut field.field);
+        }
+        self
+    }
+
     /// When to try again, in seconds.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u64) -> Self {
@@ -196,18 +205,19 @@ impl ApiError {
 
     /// The error of an operation, its sentences in the reader's language.
     pub fn of_capability(error: CapabilityError, reader: Locale) -> Self {
-        let sentence = match &error {
-            CapabilityError::CartDenied(denials) => {
-                let sentences: Vec<&str> = denials.iter().map(|denial| denial.reason.sentence(reader)).collect();
-                Some(sentences.join("; "))
-            }
-            _ => None,
+        let denials = match &error {
+            CapabilityError::CartDenied(denials) => denials.clone(),
+            _ => return error.into(),
         };
-        let mut error = Self::from(error);
-        if let Some(sentence) = sentence {
-            error.0.detail = sentence;
+        let mut answer = Self::from(error);
+        let sentences: Vec<&str> = denials.iter().map(|denial| denial.reason.sentence(reader)).collect();
+        answer.0.detail = sentences.join("; ");
+        for (denial, sentence) in denials.iter().zip(sentences) {
+            for line in &denial.lines {
+                answer = answer.with_field(format!("lines.{line}"), sentence);
+            }
         }
-        error
+        answer
     }
 
     /// The body, with the request's id.

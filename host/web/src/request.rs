@@ -25,7 +25,8 @@ pub(crate) async fn wrap(State(state): State<AppState>, mut request: Request, ne
     let started = Instant::now();
     let given = request.headers().get(&REQUEST_ID).and_then(|value| RequestId::parse(value.to_str().ok()?).ok());
     let id = given.unwrap_or_else(|| RequestId::generate(&state.env));
-    request.extensions_mut().insert(Asked { request: id, reader: reader(request.headers()) });
+    let asked = Asked { request: id, reader: reader(request.headers()) };
+    request.extensions_mut().insert(asked);
     let method = request.method().clone();
     // The pattern, not the address: addresses hold ids, and queries may hold what is nobody's business.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
@@ -44,7 +45,13 @@ pub(crate) async fn wrap(State(state): State<AppState>, mut request: Request, ne
     let (status, took) = (response.status(), started.elapsed());
     metrics::request(&method, &route, status, took);
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(status = status.as_u16(), duration_ms = millis, "{method} {route} {} in {millis} ms", status.as_u16());
+    let told = status.as_u16();
+    if matches!(route.as_str(), "/healthz" | "/readyz") && status.is_success() {
+        // Asked every second by whatever watches the process.
+        tracing::debug!(status = told, duration_ms = millis, "{method} {route} {told} in {millis} ms");
+    } else {
+        tracing::info!(status = told, duration_ms = millis, "{method} {route} {told} in {millis} ms");
+    }
     response
 }
 
@@ -130,5 +137,51 @@ fn secured(headers: &mut HeaderMap, versioned: bool, secure: bool) {
     }
     if secure {
         put(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::*;
+
+    async fn ask(router: Router) -> ApiError {
+        let mut response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        response.extensions_mut().remove::<ApiError>().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_whose_words_are_not_shown() {
+        let handler = || async { if true { panic!("the secret is 42") } };
+        let error = ask(Router::new().route("/", get(handler)).layer(CatchPanicLayer::custom(panicked))).await;
+        assert_eq!((error.status().as_u16(), error.code()), (500, "internal"));
+        let shown = serde_json::to_string(&error.problem("req_1")).unwrap();
+        assert!(!shown.contains("42") && error.cause().unwrap().contains("42"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_ends() {
+        let router = Router::new().route("/", get(std::future::pending::<()>));
+        let error = ask(router.layer(from_fn_with_state(Duration::from_millis(1), within))).await;
+        assert_eq!((error.status().as_u16(), error.code()), (503, "timeout"));
+    }
+
+    #[test]
+    fn bare_refusals_become_problems_and_pages_stay() {
+        let id = RequestId::parse("req_019380c2f2b07d1c8a4b9e5f60718293").unwrap();
+        for (response, kind) in [
+            (StatusCode::NOT_FOUND.into_response(), "application/problem+json"),
+            ((StatusCode::BAD_REQUEST, "no").into_response(), "application/problem+json"),
+            ((StatusCode::NOT_FOUND, axum::response::Html("<p>no")).into_response(), "text/html; charset=utf-8"),
+            ((StatusCode::OK, "yes").into_response(), "text/plain; charset=utf-8"),
+        ] {
+            assert_eq!(written(response, id).headers()[header::CONTENT_TYPE], kind);
+        }
     }
 }

@@ -40,7 +40,8 @@ pub async fn create(
     for table in tables.iter().filter(|table| !table.is_tenants()) {
         rows.write(&mut transaction, table, None).await?;
     }
-    let tenants = sqlx::query("select id from tenants order by id").fetch_all(&mut *transaction).await.map_err(failed)?;
+    let tenants =
+        sqlx::query("select id from tenants order by id").fetch_all(&mut *transaction).await.map_err(failed)?;
     for tenant in tenants {
         let tenant: String = tenant.try_get("id").map_err(failed)?;
         schema::bind_tenant(&mut transaction, dialect, &tenant).await?;
@@ -51,7 +52,8 @@ pub async fn create(
     // After the rows: a file is there before its row, so every row of the snapshot has its file.
     let Rows { mut lines, counts, .. } = rows;
     let files = write_files(&mut lines, folder)?;
-    let summary = Summary { created_at: Millis::new(created_at.as_millis()), rows: counts.clone(), files: files.len() as u64 };
+    let summary =
+        Summary { created_at: Millis::new(created_at.as_millis()), rows: counts.clone(), files: files.len() as u64 };
     lines.end(counts, files)?;
     transaction.rollback().await.map_err(failed)?;
     connection.close().await.map_err(failed)?;
@@ -70,7 +72,12 @@ struct Rows<'a, W: Write> {
 }
 
 impl<W: Write> Rows<'_, W> {
-    async fn write(&mut self, connection: &mut AnyConnection, table: &Table, tenant: Option<&str>) -> Result<(), BackupError> {
+    async fn write(
+        &mut self,
+        connection: &mut AnyConnection,
+        table: &Table,
+        tenant: Option<&str>,
+    ) -> Result<(), BackupError> {
         let count = self.counts.entry(table.name.clone()).or_default();
         let list = table.column_list();
         let sql = match tenant {

@@ -112,7 +112,8 @@ impl<W: Write> LineWriter<W> {
 
     /// Writes a mark, a row or a piece.
     pub(super) fn line(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), BackupError> {
-        let mut line = serde_json::to_vec(value).map_err(std::io::Error::other).map_err(BackupError::io("cannot write"))?;
+        let mut line =
+            serde_json::to_vec(value).map_err(std::io::Error::other).map_err(BackupError::io("cannot write"))?;
         line.push(b'\n');
         self.sum.update(&line);
         self.out.write_all(&line).map_err(BackupError::io("cannot write the backup"))
@@ -123,7 +124,11 @@ impl<W: Write> LineWriter<W> {
     }
 
     /// Writes the last line, and all that is still in memory.
-    pub(super) fn end(mut self, rows: BTreeMap<String, u64>, files: BTreeMap<String, String>) -> Result<(), BackupError> {
+    pub(super) fn end(
+        mut self,
+        rows: BTreeMap<String, u64>,
+        files: BTreeMap<String, String>,
+    ) -> Result<(), BackupError> {
         let sha256 = hex::encode(self.sum.clone().finalize());
         self.line(&Mark::End { rows, files, sha256 })?;
         let mut out = self.out.finish().map_err(BackupError::io("cannot write the backup"))?;

@@ -4,7 +4,7 @@
 //! transaction. The file is the same for SQLite and PostgreSQL, so one can be restored into the other. Tables and columns
 //! are read from the database itself, so a new table cannot be forgotten. Both stream: memory holds a batch of rows.
 //!
-//! The file is gzip over lines of JSON ([`format`]). On PostgreSQL everything is read and written as the server's role,
+//! The file is gzip over lines of JSON, told in `format.rs`. On PostgreSQL everything is read and written as the server's role,
 //! tenant by tenant, so no role needs to see all tenants at once.
 
 mod create;

@@ -48,7 +48,7 @@ pub async fn restore(
     make_empty(&mut transaction, dialect, &tables).await?;
 
     let counts = tables.iter().map(|table| (table.name.clone(), 0)).collect();
-    let mut rows = Rows { connection: &mut *transaction, dialect, table: None, batch: Vec::new(), counts, total: 0 };
+    let mut rows = Rows { connection: &mut transaction, dialect, table: None, batch: Vec::new(), counts, total: 0 };
     let mut files = Files { folder, current: None, done: BTreeMap::new() };
     let (row_counts, sums) = loop {
         match lines.next()? {
@@ -113,7 +113,8 @@ pub async fn restore(
 }
 
 fn versions(migrations: &[(i64, String)]) -> String {
-    let one = |(version, checksum): &(i64, String)| format!("{version} ({})", checksum.chars().take(8).collect::<String>());
+    let one =
+        |(version, checksum): &(i64, String)| format!("{version} ({})", checksum.chars().take(8).collect::<String>());
     migrations.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -127,7 +128,10 @@ async fn make_empty(connection: &mut AnyConnection, dialect: Dialect, tables: &[
             continue;
         }
         // On PostgreSQL a tenant's table shows no rows here; but tenants themselves would show.
-        let count = AssertSqlSafe(format!("select count(*) as n from (select 1 as one from \"{}\" limit 1) as found", table.name));
+        let count = AssertSqlSafe(format!(
+            "select count(*) as n from (select 1 as one from \"{}\" limit 1) as found",
+            table.name
+        ));
         let row = sqlx::query(count).fetch_one(&mut *connection).await.map_err(failed)?;
         if row.try_get::<i64, _>("n").map_err(failed)? > 0 {
             return Err(BackupError::NotEmpty(table.name.clone()));
@@ -233,7 +237,8 @@ impl Files<'_> {
         if self.done.contains_key(name) {
             return Err(FileProblem::Damaged("a file is there twice"));
         }
-        std::fs::create_dir_all(self.folder).map_err(BackupError::io(format!("cannot make {}", self.folder.display())))?;
+        std::fs::create_dir_all(self.folder)
+            .map_err(BackupError::io(format!("cannot make {}", self.folder.display())))?;
         let path = self.temporary(name);
         let file = std::fs::File::create(&path).map_err(BackupError::io(format!("cannot write {}", path.display())))?;
         self.current = Some(Open { name: name.to_owned(), file, sum: Sha256::new() });

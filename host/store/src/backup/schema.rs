@@ -120,7 +120,10 @@ pub(super) async fn tables(connection: &mut AnyConnection, dialect: Dialect) -> 
 }
 
 /// Puts parents before their children; within that, by name.
-fn sorted(mut found: BTreeMap<String, Vec<Column>>, references: &[(String, String)]) -> Result<Vec<Table>, BackupError> {
+fn sorted(
+    mut found: BTreeMap<String, Vec<Column>>,
+    references: &[(String, String)],
+) -> Result<Vec<Table>, BackupError> {
     let mut tables: Vec<Table> = Vec::new();
     while !found.is_empty() {
         let waits = |table: &str| {
@@ -139,7 +142,11 @@ fn sorted(mut found: BTreeMap<String, Vec<Column>>, references: &[(String, Strin
 }
 
 /// Binds the transaction to a tenant, where the database asks for it.
-pub(super) async fn bind_tenant(connection: &mut AnyConnection, dialect: Dialect, tenant: &str) -> Result<(), StoreError> {
+pub(super) async fn bind_tenant(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    tenant: &str,
+) -> Result<(), StoreError> {
     if dialect == Dialect::Postgres {
         let bind = sqlx::query("select set_config('heptad.tenant', $1, true)").bind(tenant.to_owned());
         bind.execute(connection).await.map_err(|error| StoreError::of(dialect, error))?;

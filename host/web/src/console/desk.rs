@@ -30,7 +30,8 @@ impl Params {
 /// What every desk shares.
 async fn arrive(parts: &mut Parts, state: &AppState) -> Result<(Visit, Arc<Person>, Params), Failure> {
     let visit = visit::of_parts(parts)?;
-    let person = visit.person.clone().ok_or_else(|| Failure::SignIn(visit.path.clone()))?;
+    let next = if visit.reads { visit.path.as_str() } else { "/console" };
+    let person = visit.person.clone().ok_or_else(|| Failure::SignIn(next.to_owned()))?;
     let Path(params) =
         Path::<HashMap<String, String>>::from_request_parts(parts, state).await.map_err(|_| Failure::nowhere())?;
     Ok((visit, person, Params(params)))

@@ -124,7 +124,7 @@ pub(super) fn page(shell: Shell, failure: &Failure) -> Response {
     // A refusal names its cause; the others are told in the console's own words.
     let detail = match failure {
         Failure::Problem(error) if family == "refused" => {
-            Some(words.known(&format!("refusal-{}", error.code())).unwrap_or_else(|| error.detail().to_owned()))
+            Some(words.known(&refusal_key(error.code())).unwrap_or_else(|| error.detail().to_owned()))
         }
         _ => None,
     };
@@ -149,6 +149,11 @@ pub(super) fn page(shell: Shell, failure: &Failure) -> Response {
         Ok(html) => (failure.status(), Html(html)).into_response(),
         Err(_) => failure.status().into_response(),
     }
+}
+
+/// The key of a refusal's sentence: Fluent's names have no points.
+pub(super) fn refusal_key(code: &str) -> String {
+    format!("refusal-{}", code.replace('.', "-"))
 }
 
 /// Any address below `/console` that is nothing.

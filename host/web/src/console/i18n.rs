@@ -21,10 +21,10 @@ const EN: LanguageIdentifier = langid!("en");
 
 /// The sentences in one language.
 #[derive(Debug, Clone, Copy)]
-pub struct Words(pub Locale);
+pub(super) struct Words(pub(super) Locale);
 
 /// What a placeholder of a sentence may hold: numbers decide between one and many.
-pub trait Argument {
+pub(super) trait Argument {
     /// The value as Fluent takes it.
     fn value(&self) -> FluentValue<'static>;
 }
@@ -60,22 +60,22 @@ numbers!(i32, i64, u32, u64, usize);
 
 impl Words {
     /// The language.
-    pub const fn locale(self) -> Locale {
+    pub(super) const fn locale(self) -> Locale {
         self.0
     }
 
     /// A sentence; its key where there is none, which a test rules out.
-    pub fn t(self, key: &str) -> String {
+    pub(super) fn t(self, key: &str) -> String {
         self.find(key, None).unwrap_or_else(|| key.to_owned())
     }
 
     /// A sentence with one placeholder.
-    pub fn t1(self, key: &str, name: &'static str, value: impl Argument) -> String {
+    pub(super) fn t1(self, key: &str, name: &'static str, value: impl Argument) -> String {
         self.with(key, [(name, value.value())])
     }
 
     /// A sentence with two placeholders.
-    pub fn t2(
+    pub(super) fn t2(
         self,
         key: &str,
         name: &'static str,
@@ -87,12 +87,12 @@ impl Words {
     }
 
     /// A sentence whose key comes from data, if there is one.
-    pub fn known(self, key: &str) -> Option<String> {
+    pub(super) fn known(self, key: &str) -> Option<String> {
         self.find(key, None)
     }
 
     /// The sentence of a code within a family, such as `outcome-fuel`; the code itself where the console has none.
-    pub fn of_code(self, family: &str, code: &str) -> String {
+    pub(super) fn of_code(self, family: &str, code: &str) -> String {
         self.find(&format!("{family}-{code}"), None).unwrap_or_else(|| code.to_owned())
     }
 

@@ -9,25 +9,25 @@ const MINUS: char = '\u{2212}';
 
 /// A reader's language with a time zone and, in a shop, its currency.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub(super) struct Look {
     locale: Locale,
     zone: TimeZone,
 }
 
 impl Look {
     /// In the time zone of this name; UTC where there is no such zone.
-    pub fn new(locale: Locale, zone: &str) -> Self {
+    pub(super) fn new(locale: Locale, zone: &str) -> Self {
         Self { locale, zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC) }
     }
 
     /// An amount with its currency: `¥1,307.00` in Chinese, `CN¥1,307.00` in English.
-    pub fn money(&self, currency: Currency, amount: Minor) -> String {
+    pub(super) fn money(&self, currency: Currency, amount: Minor) -> String {
         let sign = if amount.get() < 0 { MINUS.to_string() } else { String::new() };
         format!("{sign}{}{}", symbol(currency, self.locale), major(currency, amount.get().unsigned_abs()))
     }
 
     /// What is taken off: with a minus before it, nothing where it is nothing.
-    pub fn off(&self, currency: Currency, amount: Minor) -> String {
+    pub(super) fn off(&self, currency: Currency, amount: Minor) -> String {
         match amount.get() {
             0 => String::new(),
             amount => {
@@ -38,12 +38,12 @@ impl Look {
     }
 
     /// A moment to the minute in the zone: `2026-01-02 11:04`, `2 Jan 2026, 11:04`.
-    pub fn time(&self, moment: Millis) -> String {
+    pub(super) fn time(&self, moment: Millis) -> String {
         self.strftime(moment, "%Y-%m-%d %H:%M", "%-d %b %Y, %H:%M")
     }
 
     /// The day of a moment in the zone.
-    pub fn date(&self, moment: Millis) -> String {
+    pub(super) fn date(&self, moment: Millis) -> String {
         self.strftime(moment, "%Y-%m-%d", "%-d %b %Y")
     }
 
@@ -60,7 +60,7 @@ impl Look {
 }
 
 /// Hundredths of a percent as people write them: `10%`, `12.5%`.
-pub fn percent(basis_points: u32) -> String {
+pub(super) fn percent(basis_points: u32) -> String {
     let (whole, rest) = (basis_points / 100, basis_points % 100);
     match rest {
         0 => format!("{whole}%"),
@@ -69,12 +69,12 @@ pub fn percent(basis_points: u32) -> String {
 }
 
 /// Microseconds as milliseconds with two digits.
-pub fn millis(micros: u64) -> String {
+pub(super) fn millis(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10)
 }
 
 /// A large count, shortened: `1,234`, `56.7 k`, `12.3 M`.
-pub fn count(number: u64) -> String {
+pub(super) fn count(number: u64) -> String {
     match number {
         0..10_000 => grouped(number),
         10_000..10_000_000 => format!("{}.{} k", grouped(number / 1_000), number % 1_000 / 100),
@@ -83,7 +83,7 @@ pub fn count(number: u64) -> String {
 }
 
 /// Bytes, shortened: `812 B`, `1.4 MB`.
-pub fn bytes(number: u64) -> String {
+pub(super) fn bytes(number: u64) -> String {
     match number {
         0..1_000 => format!("{number} B"),
         1_000..1_000_000 => format!("{}.{} kB", number / 1_000, number % 1_000 / 100),
@@ -92,12 +92,12 @@ pub fn bytes(number: u64) -> String {
 }
 
 /// An amount as an input field shows and takes it: `1307.00`.
-pub fn amount_field(currency: Currency, amount: Minor) -> String {
+pub(super) fn amount_field(currency: Currency, amount: Minor) -> String {
     major(currency, amount.get().unsigned_abs()).replace(',', "")
 }
 
 /// Reads what a person typed into an amount field; `None` for what is not a positive amount of the currency.
-pub fn amount_parse(currency: Currency, text: &str) -> Option<Minor> {
+pub(super) fn amount_parse(currency: Currency, text: &str) -> Option<Minor> {
     let text = text.trim().replace(',', "");
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
     let digits = currency.exponent() as usize;

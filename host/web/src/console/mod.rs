@@ -22,7 +22,7 @@ mod why;
 
 use std::sync::Arc;
 
-use axum::extract::Extension;
+use axum::extract::{DefaultBodyLimit, Extension};
 use axum::response::Redirect;
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
@@ -61,13 +61,14 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/products/{product}", get(products::show).post(products::change));
     let publishing = Router::new()
         .route("/", get(publisher::list))
-        .route("/upload", get(publisher::upload).post(publisher::upload_post))
+        .route("/upload", get(publisher::upload).post(publisher::upload_post).layer(DefaultBodyLimit::max(publisher::UPLOAD_FORM)))
         .route("/plugins/{plugin}", get(publisher::show));
     let operating = Router::new()
         .route("/", get(operator::queue))
         .route("/versions/{version}", get(operator::version).post(operator::review))
         .route("/tenants", get(operator::tenants).post(operator::tenant_post))
-        .route("/publishers", get(operator::publishers).post(operator::publisher_post));
+        .route("/publishers", get(operator::publishers).post(operator::publisher_post))
+        .route("/people/{scope}", get(operator::people).post(operator::person_post));
     let console = Router::new()
         .route("/console", get(overview::home))
         .route("/console/sign-in", get(sign_in::show).post(sign_in::post))
@@ -77,7 +78,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .nest("/console/publishers/{publisher}", publishing)
         .nest("/console/operator", operating)
         .route("/console/{*rest}", any(failure::nowhere))
-        .layer(axum::extract::DefaultBodyLimit::max(FORM_BYTES))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(middleware::from_fn_with_state(state.clone(), visit::visit))
         .layer(Extension(Arc::new(limit::SignInLimits::default())));
     Router::new()

@@ -22,7 +22,7 @@ pub(super) struct Link {
     pub(super) current: bool,
 }
 
-/// The frame of a page. Its sentences are at hand by `shell.t("key")`.
+/// The frame of a page. Its sentences are at hand by `shell.t(…)`.
 #[derive(Debug, Clone)]
 pub(super) struct Shell {
     /// The language.

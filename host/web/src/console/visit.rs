@@ -61,6 +61,8 @@ pub(super) struct Visit {
     pub(super) csrf: String,
     /// Path and query.
     pub(super) path: String,
+    /// Whether the request only reads, so that the address can be gone to again.
+    pub(super) reads: bool,
     /// The address of the other side, if it is known.
     pub(super) peer: Option<IpAddr>,
 }
@@ -156,6 +158,7 @@ fn stranger(state: &AppState, parts: &Parts, jar: &CookieJar) -> Visit {
         person: None,
         csrf: String::new(),
         path: parts.uri.path_and_query().map_or_else(|| "/console".to_owned(), |path| path.as_str().to_owned()),
+        reads: parts.method.is_safe(),
         peer: peer(parts, state.options.trust_forwarded_for),
     }
 }

@@ -56,3 +56,32 @@ pub(crate) fn peer(parts: &Parts, trust_forwarded_for: bool) -> Option<IpAddr> {
     let connected = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
     if trust_forwarded_for { forwarded().or_else(connected) } else { connected() }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    #[test]
+    fn the_peer_is_what_a_trusted_proxy_wrote_last() {
+        let parts = |forwarded: &[&str]| {
+            let mut request = Request::builder();
+            for value in forwarded {
+                request = request.header("x-forwarded-for", *value);
+            }
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            parts.extensions.insert(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 1))));
+            parts
+        };
+        for (forwarded, trust, expected) in [
+            (&["1.1.1.1, 2.2.2.2"][..], true, "2.2.2.2"),
+            (&["1.1.1.1", "3.3.3.3"], true, "3.3.3.3"),
+            (&["1.1.1.1"], false, "10.0.0.1"),
+            (&["rubbish"], true, "10.0.0.1"),
+            (&[], true, "10.0.0.1"),
+        ] {
+            assert_eq!(peer(&parts(forwarded), trust), Some(expected.parse().unwrap()), "{forwarded:?}");
+        }
+    }
+}

@@ -21,6 +21,17 @@ pub(super) struct SettingsForm {
     pub(super) errors: Vec<String>,
 }
 
+impl SettingsForm {
+    /// Whether anything is wrong.
+    pub(super) fn has_errors(&self) -> bool {
+        let of_rows = |control: &Control| match control {
+            Control::Rows(rows) => rows.rows.iter().flatten().any(|cell| cell.error.is_some()),
+            _ => false,
+        };
+        !self.errors.is_empty() || self.fields.iter().any(|field| field.error.is_some() || of_rows(&field.control))
+    }
+}
+
 /// A property of the root, or a cell of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Field {

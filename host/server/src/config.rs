@@ -1,0 +1,322 @@
+//! The configuration: `config.default.toml`, a file over it, the environment over both.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use heptad_store::dialect::Dialect;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CliError, Kind, Result};
+use crate::logging::LogFormat;
+
+/// All keys with their defaults and what they mean.
+pub(crate) const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// The configuration of a server; each key is explained in `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) server: Server,
+    pub(crate) limits: Limits,
+    pub(crate) database: Database,
+    pub(crate) data: Data,
+    pub(crate) log: Log,
+    pub(crate) retention: Retention,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    pub(crate) listen: String,
+    pub(crate) metrics_listen: String,
+    pub(crate) public_url: String,
+    pub(crate) trust_forwarded_for: bool,
+    pub(crate) connections: u32,
+    pub(crate) header_timeout_seconds: u32,
+    pub(crate) request_timeout_seconds: u32,
+    pub(crate) upload_timeout_seconds: u32,
+    pub(crate) body_bytes: u32,
+    pub(crate) header_bytes: u32,
+    pub(crate) unready_seconds: u32,
+    pub(crate) drain_seconds: u32,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) caller_per_second: u32,
+    pub(crate) caller_burst: u32,
+    pub(crate) peer_per_second: u32,
+    pub(crate) peer_burst: u32,
+}
+
+/// `[database]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) connections: u32,
+    pub(crate) acquire_timeout_millis: u32,
+    pub(crate) owner_url: String,
+    pub(crate) server_role: String,
+}
+
+/// `[data]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Data {
+    pub(crate) folder: PathBuf,
+    pub(crate) key_file: PathBuf,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) level: String,
+}
+
+/// `[retention]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retention {
+    pub(crate) interval_seconds: u32,
+    pub(crate) batch: u32,
+}
+
+/// What is wrong with a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// The key, such as `server.listen`; empty where the file as a whole is wrong.
+    pub(crate) key: String,
+    /// The rule that it breaks.
+    pub(crate) problem: String,
+}
+
+impl Problem {
+    fn new(key: &str, problem: impl fmt::Display) -> Self {
+        Self { key: key.to_owned(), problem: problem.to_string() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.is_empty() {
+            true => f.write_str(&self.problem),
+            false => write!(f, "`{}`: {}", self.key, self.problem),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the configuration.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        Self::read(file).map_err(|problems| {
+            let text = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n  ");
+            let separator = if problems.len() > 1 { "\n  " } else { " " };
+            CliError::new(Kind::Config, format!("the configuration:{separator}{text}"))
+                .hint("`heptad config check --print` shows all keys")
+        })
+    }
+
+    /// The same, with each problem by itself.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| vec![Problem::new("", format!("cannot read {}: {error}", file.display()))])?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        // Only names with two underscores are keys: others, such as HEPTAD_MASTER_KEY, mean other things.
+        let environment = Env::prefixed("HEPTAD_").filter(|key| key.as_str().contains("__")).split("__");
+        let config: Self =
+            figment.merge(environment).extract().map_err(|error| error.into_iter().map(told).collect::<Vec<_>>())?;
+        match config.problems() {
+            problems if problems.is_empty() => Ok(config),
+            problems => Err(problems),
+        }
+    }
+
+    /// The rules that a key's type does not express.
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let Self { server, limits, database, data, log, retention } = self;
+        for (key, text, may_be_empty) in
+            [("server.listen", &server.listen, false), ("server.metrics_listen", &server.metrics_listen, true)]
+        {
+            if !(may_be_empty && text.is_empty()) && text.parse::<SocketAddr>().is_err() {
+                problems
+                    .push(Problem::new(key, format!("an address and a port, such as 127.0.0.1:8080, not `{text}`")));
+            }
+        }
+        let url = &server.public_url;
+        let is_http = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).is_some_and(|rest| {
+            !rest.is_empty() && !rest.contains(['/', '?', '#', '@']) && !rest.chars().any(char::is_whitespace)
+        });
+        if !url.is_empty() && !is_http {
+            problems.push(Problem::new(
+                "server.public_url",
+                "https:// and a host, perhaps a port, without a path or a slash at the end",
+            ));
+        }
+        for (key, value, least, most) in [
+            ("server.connections", server.connections, 1, 1_000_000),
+            ("server.header_timeout_seconds", server.header_timeout_seconds, 1, 300),
+            ("server.request_timeout_seconds", server.request_timeout_seconds, 1, 3_600),
+            ("server.upload_timeout_seconds", server.upload_timeout_seconds, 1, 3_600),
+            ("server.body_bytes", server.body_bytes, 1_024, 64 << 20),
+            ("server.header_bytes", server.header_bytes, 8_192, 1 << 20),
+            ("server.unready_seconds", server.unready_seconds, 0, 300),
+            ("server.drain_seconds", server.drain_seconds, 0, 600),
+            ("limits.caller_per_second", limits.caller_per_second, 1, 1_000_000),
+            ("limits.caller_burst", limits.caller_burst, 1, 1_000_000),
+            ("limits.peer_per_second", limits.peer_per_second, 1, 1_000_000),
+            ("limits.peer_burst", limits.peer_burst, 1, 1_000_000),
+            ("database.connections", database.connections, 1, 1_000),
+            ("database.acquire_timeout_millis", database.acquire_timeout_millis, 1, 600_000),
+            ("retention.interval_seconds", retention.interval_seconds, 1, 86_400),
+            ("retention.batch", retention.batch, 1, 10_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                problems.push(Problem::new(key, format!("{least} to {most}, not {value}")));
+            }
+        }
+        let dialect = Dialect::of_url(&database.url);
+        if dialect.is_none() {
+            problems.push(Problem::new("database.url", "begins with `sqlite:` or `postgres:`"));
+        }
+        if !database.owner_url.is_empty() && Dialect::of_url(&database.owner_url) != dialect {
+            problems.push(Problem::new("database.owner_url", "is of the same kind of database as `database.url`"));
+        }
+        if dialect == Some(Dialect::Postgres) && database.server_role.is_empty() {
+            problems.push(Problem::new("database.server_role", "names the role of `database.url` on PostgreSQL"));
+        }
+        for (key, path) in [("data.folder", &data.folder), ("data.key_file", &data.key_file)] {
+            if path.as_os_str().is_empty() {
+                problems.push(Problem::new(key, "a path"));
+            }
+        }
+        if let Err(error) = crate::logging::filter(&log.level) {
+            problems.push(Problem::new("log.level", error));
+        }
+        problems
+    }
+
+    /// The URL for migrations.
+    pub(crate) fn owner_url(&self) -> &str {
+        match self.database.owner_url.as_str() {
+            "" => &self.database.url,
+            url => url,
+        }
+    }
+
+    /// The role that migrations grant rights to.
+    pub(crate) fn server_role(&self) -> Option<&str> {
+        Some(self.database.server_role.as_str()).filter(|role| !role.is_empty())
+    }
+
+    /// The folder of packed components.
+    pub(crate) fn components(&self) -> PathBuf {
+        self.data.folder.join("components")
+    }
+
+    /// The folder of compiled code.
+    pub(crate) fn code(&self) -> PathBuf {
+        self.data.folder.join("code")
+    }
+
+    /// As TOML, passwords covered.
+    pub(crate) fn shown(&self) -> Result<String> {
+        let mut shown = self.clone();
+        shown.database.url = covered(&shown.database.url);
+        shown.database.owner_url = covered(&shown.database.owner_url);
+        Ok(toml::to_string(&shown)?)
+    }
+}
+
+/// Figment's words for a wrong value, with the key as people write it.
+fn told(error: figment::Error) -> Problem {
+    let place = match &error.metadata {
+        Some(metadata) if metadata.name.contains("environment") => " (from the environment)",
+        _ => "",
+    };
+    Problem::new(&error.path.join("."), format!("{}{place}", error.kind))
+}
+
+/// A database URL with its password covered.
+fn covered(url: &str) -> String {
+    let covered = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (user, host) = rest.rsplit_once('@')?;
+        let (name, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{name}:***@{host}"))
+    };
+    covered().unwrap_or_else(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("heptad.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::read(Some(&file)).err().unwrap_or_default().iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_whole_and_valid() {
+        let config = Config::read(None).unwrap();
+        assert_eq!((config.server.drain_seconds, config.owner_url()), (30, "sqlite:heptad.db"));
+        let again: Config = toml::from_str(&config.shown().unwrap()).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{config:?}"));
+    }
+
+    #[test]
+    fn each_key_is_explained() {
+        let lines: Vec<&str> = DEFAULTS.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(lines[number - 1].starts_with('#'), "no comment above: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_rule_names_its_key() {
+        for (text, expected) in [
+            ("[server]\nlisten = \"here\"", "`server.listen`: an address and a port"),
+            ("[server]\nlisten = 1", "`server.listen`: invalid type: found signed int `1`, expected a string"),
+            ("[server]\nlistn = \"x\"", "`server.listn`: unknown field: found `listn`"),
+            ("[servr]\nx = 1", "`servr`: unknown field"),
+            ("[server]\npublic_url = \"https://x.example/\"", "`server.public_url`: https://"),
+            ("[server]\npublic_url = \"shop.example\"", "`server.public_url`: https://"),
+            ("[server]\nconnections = 0", "`server.connections`: 1 to 1000000, not 0"),
+            ("[server]\ndrain_seconds = -1", "`server.drain_seconds`: invalid"),
+            ("[database]\nurl = \"mysql://x\"", "`database.url`: begins with"),
+            ("[database]\nurl = \"postgres://u@h/d\"", "`database.server_role`: names the role"),
+            ("[database]\nowner_url = \"postgres://u@h/d\"", "`database.owner_url`: is of the same kind"),
+            ("[log]\nformat = \"xml\"", "`log.format`: unknown variant"),
+            ("[log]\nlevel = \"a=b=c\"", "`log.level`:"),
+            ("[data]\nkey_file = \"\"", "`data.key_file`: a path"),
+            ("[server", "TOML parse error"),
+        ] {
+            let found = problems(text);
+            assert!(found.len() == 1 && found[0].contains(expected), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_covered() {
+        assert_eq!(covered("postgres://u:secret@h:5432/d"), "postgres://u:***@h:5432/d");
+        assert_eq!(covered("postgres://u@h/d"), "postgres://u@h/d");
+        assert_eq!(covered("sqlite:x.db"), "sqlite:x.db");
+    }
+}

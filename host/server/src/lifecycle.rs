@@ -1,0 +1,190 @@
+//! How a server starts and stops.
+//!
+//! [`Server::start`] checks the schema, opens the database, starts the sandbox and binds the ports; [`Server::run`]
+//! serves until a signal, then says that it is not ready, drains, and ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use heptad_runtime::limits::Profile;
+use heptad_runtime::{Runtime, RuntimeOptions};
+use heptad_store::Store;
+use heptad_web::rate::Limit;
+use heptad_web::{AppState, WebOptions};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::base::Base;
+use crate::config::Config;
+use crate::error::{CliError, Explain as _, Kind, Result};
+use crate::{key, listener, retention};
+
+/// A server whose ports are bound and which serves nobody yet.
+pub(crate) struct Server {
+    /// What the handlers share.
+    pub(crate) state: AppState,
+    /// Where people and programs reach it.
+    pub(crate) public_url: String,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
+    config: Config,
+    listener: TcpListener,
+    tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts everything but serving.
+    pub(crate) async fn start(base: &Base) -> Result<Self> {
+        let config = base.config.clone();
+        let store = base.store().await?;
+        let runtime = start_runtime(base, store.clone()).await?;
+        let listener = bind(&config.server.listen, "server.listen").await?;
+        let public_url = public_url(&config, listener.local_addr().ok());
+        let options = web_options(&config, public_url.clone());
+        let mut tasks = JoinSet::new();
+        let metrics = match config.server.metrics_listen.as_str() {
+            "" => None,
+            address => {
+                let listener = bind(address, "server.metrics_listen").await?;
+                let bound = listener.local_addr()?;
+                let app = heptad_web::metrics::metrics_app(heptad_web::metrics::install()?);
+                tasks.spawn(async move {
+                    if let Err(error) = axum::serve(listener, app).await {
+                        tracing::error!(%error, "metrics are not served any more");
+                    }
+                });
+                Some(bound)
+            }
+        };
+        tasks.spawn(runtime.clone().watch());
+        tasks.spawn(retention::run(store.clone(), base.env.clone(), config.retention.clone()));
+        let state = AppState::new(store, runtime, base.env.clone(), options);
+        Ok(Self { state, public_url, metrics, config, listener, tasks })
+    }
+
+    /// Serves until `stop` is done, then drains.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result {
+        let Self { state, config, listener, mut tasks, .. } = self;
+        let draining = Arc::new(AtomicBool::new(false));
+        let readiness = axum::middleware::from_fn_with_state(draining.clone(), readiness);
+        let app: Router = heptad_web::app(state.clone()).layer(readiness);
+        let limits = listener::Limits {
+            connections: config.server.connections,
+            header_timeout: seconds(config.server.header_timeout_seconds),
+            header_bytes: config.server.header_bytes as usize,
+        };
+        let unready = async {
+            stop.await;
+            draining.store(true, Ordering::Release);
+            tracing::info!("stopping: not ready any more");
+            tokio::time::sleep(seconds(config.server.unready_seconds)).await;
+        };
+        let running = listener::serve(listener, app, limits, unready).await;
+        let patience = seconds(config.server.drain_seconds);
+        let is_drained = running.drain(patience).await;
+        tasks.shutdown().await;
+        if is_drained {
+            state.store.close().await;
+            tracing::info!("stopped");
+        } else {
+            // Requests that still run hold connections; the end of the process rolls back what they began.
+            tracing::warn!("stopped with requests unanswered: they took more than {} s", patience.as_secs());
+        }
+        Ok(())
+    }
+}
+
+/// Starts the sandbox.
+async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runtime>> {
+    let config = &base.config;
+    let folder = &config.data.folder;
+    std::fs::create_dir_all(folder).during(|| format!("cannot make {}", folder.display())).kind(Kind::Config)?;
+    let options = RuntimeOptions {
+        components: config.components(),
+        code: config.code(),
+        worker: std::env::current_exe().during(|| "cannot find the binary that runs".to_owned())?,
+        key: key::load(&config.data.key_file, &base.env)?,
+        profile: Profile::default(),
+    };
+    Runtime::start(options, store, base.env.clone()).await.during(|| "the sandbox does not start".to_owned())
+}
+
+async fn bind(address: &str, name: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound
+        .during(|| format!("cannot listen on {address}"))
+        .or_hint(|| format!("set `{name}` to another port; 0 takes any free one"))
+}
+
+fn web_options(config: &Config, public_url: String) -> WebOptions {
+    let limits = &config.limits;
+    WebOptions {
+        secure_cookies: public_url.starts_with("https://"),
+        public_url,
+        database_url: config.database.url.clone(),
+        trust_forwarded_for: config.server.trust_forwarded_for,
+        caller_limit: Limit { per_second: limits.caller_per_second, burst: limits.caller_burst },
+        peer_limit: Limit { per_second: limits.peer_per_second, burst: limits.peer_burst },
+        body_bytes: config.server.body_bytes as usize,
+        header_bytes: config.server.header_bytes as usize,
+        request_timeout: seconds(config.server.request_timeout_seconds),
+        upload_timeout: seconds(config.server.upload_timeout_seconds),
+    }
+}
+
+/// Where people reach the server: what the configuration says, else where it listens.
+pub(crate) fn public_url(config: &Config, bound: Option<SocketAddr>) -> String {
+    match config.server.public_url.as_str() {
+        "" => bound.map_or_else(|| format!("http://{}", config.server.listen), |bound| format!("http://{bound}")),
+        url => url.to_owned(),
+    }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+/// While the server drains, `/readyz` says so; everything else goes on.
+async fn readiness(State(draining): State<Arc<AtomicBool>>, request: Request, next: Next) -> Response {
+    if draining.load(Ordering::Acquire) && request.uri().path() == "/readyz" {
+        let body = serde_json::json!({
+            "type": "urn:heptad:problem:stopping",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "the server is stopping",
+            "code": "stopping",
+        });
+        let head = [(header::CONTENT_TYPE, "application/problem+json")];
+        return (StatusCode::SERVICE_UNAVAILABLE, head, body.to_string()).into_response();
+    }
+    next.run(request).await
+}
+
+/// Done at the first SIGTERM or Ctrl-C; the next one ends the process at once.
+pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let what = || "cannot listen for signals".to_owned();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate()).during(what)?, signal(SignalKind::interrupt()).during(what)?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            CliError::new(Kind::Interrupted, "stopped at once, by a second signal").print();
+            std::process::exit(Kind::Interrupted.exit_code().into());
+        });
+    })
+}

@@ -1,0 +1,13 @@
+//! The real binary, from outside: a file per command.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod backup;
+mod config;
+mod demo;
+mod help;
+mod import;
+mod migrate;
+mod plugin;
+mod serve;
+mod support;

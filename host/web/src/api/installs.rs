@@ -1,0 +1,251 @@
+//! Installs: the plugins of a shop, what it allows them, how it set them up, and in which order they run.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use heptad_model::id::InstallId;
+use heptad_model::{Locale, PermissionSet};
+use heptad_platform::install::{
+    Install, InstallIn as NewInstall, install_create, install_delete, install_disable, install_enable, install_get,
+    install_grants_put, install_list, install_reorder, install_settings_put,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::auth::{Owner, Staff};
+use crate::error::ApiResult;
+use crate::extract::{Body, PathOf};
+use crate::state::AppState;
+
+/// A plugin to install.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InstallIn {
+    /// The plugin's name in the catalog.
+    #[schema(example = "member-pricing")]
+    pub plugin: String,
+    /// An approved version; the latest one when absent.
+    #[schema(example = "0.1.0")]
+    pub version: Option<String>,
+    /// What it is allowed: all that it requires, and those optional permissions that the merchant wants.
+    #[schema(value_type = Vec<String>, example = json!(["members.tier.read", "mall.catalog.read"]))]
+    pub granted: PermissionSet,
+    /// The settings; the defaults when absent.
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Value>,
+}
+
+/// New settings, in place of all.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettingsIn {
+    /// Checked by the schema of the plugin's manifest.
+    #[schema(value_type = Object)]
+    pub settings: Value,
+}
+
+/// What is allowed, in place of all.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GrantsIn {
+    /// All that the plugin requires, and those optional permissions that the merchant wants.
+    #[schema(value_type = Vec<String>, example = json!(["mall.catalog.read"]))]
+    pub granted: PermissionSet,
+}
+
+/// The order of all plugins.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderIn {
+    /// Every install exactly once, the first one first.
+    #[schema(value_type = Vec<String>)]
+    pub order: Vec<InstallId>,
+}
+
+/// A plugin as the shop has it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InstallOut {
+    /// The id.
+    #[schema(example = "ins_019380c2f2b07d1c8a4b9e5f60718293")]
+    pub id: String,
+    /// The plugin's name in the catalog.
+    #[schema(example = "member-pricing")]
+    pub plugin: String,
+    /// Its name in the reader's language.
+    #[schema(example = "Member pricing")]
+    pub title: String,
+    /// The version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// The version's id.
+    pub version_id: String,
+    /// SHA-256 of the version's bytes, in hexadecimal digits.
+    pub digest: String,
+    /// `enabled` or `disabled`.
+    #[schema(example = "enabled")]
+    pub state: &'static str,
+    /// Its place in the shop's order; smaller runs earlier.
+    #[schema(example = 1)]
+    pub position: i64,
+    /// The points that it serves.
+    pub points: Vec<&'static str>,
+    /// What it is allowed.
+    pub granted: Vec<&'static str>,
+    /// The settings, with the defaults filled in.
+    #[schema(value_type = Object)]
+    pub settings: Value,
+    /// When it was installed, in RFC 3339.
+    pub created_at: String,
+    /// When it was last changed, in RFC 3339.
+    pub updated_at: String,
+}
+
+/// The plugins of the shop.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InstallsOut {
+    /// All of them in the order in which they run.
+    pub items: Vec<InstallOut>,
+}
+
+/// What an uninstall has removed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UninstalledOut {
+    /// Entries of the plugin's own store.
+    pub kv_entries: u64,
+    /// Their bytes.
+    pub kv_bytes: i64,
+}
+
+impl InstallOut {
+    fn new(install: Install, reader: Locale) -> Self {
+        Self {
+            id: install.id.to_string(),
+            title: install.manifest.words(reader).map(|words| words.name.clone()).unwrap_or_default(),
+            plugin: install.plugin,
+            version: install.version,
+            version_id: install.version_id.to_string(),
+            digest: install.digest,
+            state: install.state.name(),
+            position: install.position,
+            points: install.manifest.points.iter().map(|point| point.name()).collect(),
+            granted: install.granted.iter().map(|permission| permission.name()).collect(),
+            settings: install.settings,
+            created_at: install.created_at.rfc3339(),
+            updated_at: install.updated_at.rfc3339(),
+        }
+    }
+}
+
+fn all(installs: Vec<Install>, reader: Locale) -> Json<InstallsOut> {
+    Json(InstallsOut { items: installs.into_iter().map(|install| InstallOut::new(install, reader)).collect() })
+}
+
+/// Lists the shop's plugins in the order in which they run.
+#[utoipa::path(get, path = "/v1/installs", tag = "installs", responses((status = OK, body = InstallsOut)))]
+pub(super) async fn install_all(State(state): State<AppState>, staff: Staff) -> ApiResult<Json<InstallsOut>> {
+    let installs = state.store.read(&staff.ctx, async |mut tx| install_list(&mut tx).await).await?;
+    Ok(all(installs, staff.ctx.locale))
+}
+
+/// Installs a plugin, disabled, behind those that the shop has.
+#[utoipa::path(post, path = "/v1/installs", tag = "installs", request_body = InstallIn, responses((status = CREATED, body = InstallOut)))]
+pub(super) async fn install_post(
+    State(state): State<AppState>,
+    owner: Owner,
+    Body(input): Body<InstallIn>,
+) -> ApiResult<(StatusCode, Json<InstallOut>)> {
+    let InstallIn { plugin, version, granted, settings } = input;
+    let new = NewInstall { plugin, version, granted, settings };
+    let install = state.store.write(&owner.ctx, async |mut tx| install_create(&mut tx, &new).await).await?;
+    state.runtime.refresh().await;
+    Ok((StatusCode::CREATED, Json(InstallOut::new(install, owner.ctx.locale))))
+}
+
+/// Reads an install.
+#[utoipa::path(get, path = "/v1/installs/{install}", tag = "installs", responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_read(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<InstallId>,
+) -> ApiResult<Json<InstallOut>> {
+    let install = state.store.read(&staff.ctx, async |mut tx| install_get(&mut tx, id).await).await?;
+    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+}
+
+/// Replaces the settings; the next call of the plugin sees them.
+#[utoipa::path(put, path = "/v1/installs/{install}/settings", tag = "installs", request_body = SettingsIn, responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_settings(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<InstallId>,
+    Body(input): Body<SettingsIn>,
+) -> ApiResult<Json<InstallOut>> {
+    let put = async |mut tx| install_settings_put(&mut tx, id, &input.settings).await;
+    let install = state.store.write(&staff.ctx, put).await?;
+    state.runtime.refresh().await;
+    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+}
+
+/// Replaces what the plugin is allowed.
+#[utoipa::path(put, path = "/v1/installs/{install}/grants", tag = "installs", request_body = GrantsIn, responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_grants(
+    State(state): State<AppState>,
+    owner: Owner,
+    PathOf(id): PathOf<InstallId>,
+    Body(input): Body<GrantsIn>,
+) -> ApiResult<Json<InstallOut>> {
+    let put = async |mut tx| install_grants_put(&mut tx, id, input.granted).await;
+    let install = state.store.write(&owner.ctx, put).await?;
+    state.runtime.refresh().await;
+    Ok(Json(InstallOut::new(install, owner.ctx.locale)))
+}
+
+/// Enables a plugin; `needs-setup` while required settings are missing.
+#[utoipa::path(post, path = "/v1/installs/{install}/enable", tag = "installs", responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_on(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<InstallId>,
+) -> ApiResult<Json<InstallOut>> {
+    let install = state.store.write(&staff.ctx, async |mut tx| install_enable(&mut tx, id).await).await?;
+    state.runtime.refresh().await;
+    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+}
+
+/// Disables a plugin; it keeps its place, settings and data.
+#[utoipa::path(post, path = "/v1/installs/{install}/disable", tag = "installs", responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_off(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<InstallId>,
+) -> ApiResult<Json<InstallOut>> {
+    let install = state.store.write(&staff.ctx, async |mut tx| install_disable(&mut tx, id).await).await?;
+    state.runtime.refresh().await;
+    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+}
+
+/// Puts the shop's plugins into this order.
+#[utoipa::path(put, path = "/v1/install-order", tag = "installs", request_body = OrderIn, responses((status = OK, body = InstallsOut)))]
+pub(super) async fn install_order(
+    State(state): State<AppState>,
+    staff: Staff,
+    Body(input): Body<OrderIn>,
+) -> ApiResult<Json<InstallsOut>> {
+    let reorder = async |mut tx| install_reorder(&mut tx, &input.order).await;
+    let installs = state.store.write(&staff.ctx, reorder).await?;
+    state.runtime.refresh().await;
+    Ok(all(installs, staff.ctx.locale))
+}
+
+/// Uninstalls a plugin with all that it stored in this shop.
+#[utoipa::path(delete, path = "/v1/installs/{install}", tag = "installs", responses((status = OK, body = UninstalledOut)))]
+pub(super) async fn install_remove(
+    State(state): State<AppState>,
+    owner: Owner,
+    PathOf(id): PathOf<InstallId>,
+) -> ApiResult<Json<UninstalledOut>> {
+    let removed = state.store.write(&owner.ctx, async |mut tx| install_delete(&mut tx, id).await).await?;
+    state.runtime.refresh().await;
+    Ok(Json(UninstalledOut { kv_entries: removed.kv_entries, kv_bytes: removed.kv_bytes }))
+}

@@ -1,0 +1,192 @@
+//! The API, versioned under `/v1`: a file for each noun, each handler with the roles that may call it in its signature.
+//!
+//! To add a route: a handler with `#[utoipa::path]` in the file of its noun, its line in [`router`], and its row in
+//! [`ROUTES`] with the roles of the handler's extractor. A test holds the table against the OpenAPI document and walks
+//! every route as every role.
+
+#![expect(unused_qualifications, reason = "utoipa's macro names the parameters' types by their paths")]
+
+mod audit;
+mod carts;
+mod customers;
+mod health;
+mod installs;
+mod inventory;
+mod me;
+mod orders;
+mod payments;
+mod plugins;
+mod products;
+mod publishers;
+mod quotes;
+mod registry;
+mod scope;
+mod shared;
+mod skus;
+mod tenants;
+mod tokens;
+mod trace;
+mod users;
+mod versions;
+
+use heptad_platform::principal::Role;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::{
+    CatalogReader, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper, SignedIn, Staff, TenantReader,
+};
+use crate::openapi;
+use crate::state::AppState;
+
+/// A route and who may call it.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteRow {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path's pattern.
+    pub path: &'static str,
+    /// The roles that may; `None` is anybody at all.
+    pub roles: Option<&'static [Role]>,
+}
+
+const fn row(method: &'static str, path: &'static str, roles: &'static [Role]) -> RouteRow {
+    RouteRow { method, path, roles: Some(roles) }
+}
+
+const fn open(method: &'static str, path: &'static str) -> RouteRow {
+    RouteRow { method, path, roles: None }
+}
+
+/// Every route of the API.
+pub const ROUTES: &[RouteRow] = &[
+    open("GET", "/healthz"),
+    open("GET", "/readyz"),
+    open("GET", "/v1/points"),
+    open("GET", "/v1/permissions"),
+    row("GET", "/v1/me", SignedIn::ROLES),
+    row("GET", "/v1/tenants", Operator::ROLES),
+    row("POST", "/v1/tenants", Operator::ROLES),
+    row("GET", "/v1/tenants/{tenant}", TenantReader::ROLES),
+    row("GET", "/v1/publishers", Operator::ROLES),
+    row("POST", "/v1/publishers", Operator::ROLES),
+    row("GET", "/v1/publishers/{publisher}", MakerOrOperator::ROLES),
+    row("GET", "/v1/tokens", ScopeKeeper::ROLES),
+    row("POST", "/v1/tokens", ScopeKeeper::ROLES),
+    row("DELETE", "/v1/tokens/{token}", ScopeKeeper::ROLES),
+    row("POST", "/v1/customer-tokens", Minter::ROLES),
+    row("GET", "/v1/users", ScopeKeeper::ROLES),
+    row("POST", "/v1/users", ScopeKeeper::ROLES),
+    row("GET", "/v1/plugins", CatalogReader::ROLES),
+    row("GET", "/v1/plugins/{plugin}", CatalogReader::ROLES),
+    row("GET", "/v1/plugins/{plugin}/versions", CatalogReader::ROLES),
+    row("GET", "/v1/own-plugins", Maker::ROLES),
+    row("GET", "/v1/own-plugins/{plugin}/versions", Maker::ROLES),
+    row("GET", "/v1/versions", Operator::ROLES),
+    row("POST", "/v1/versions", Maker::ROLES),
+    row("GET", "/v1/versions/{version}", MakerOrOperator::ROLES),
+    row("POST", "/v1/versions/{version}/approve", Operator::ROLES),
+    row("POST", "/v1/versions/{version}/reject", Operator::ROLES),
+    row("GET", "/v1/installs", Staff::ROLES),
+    row("POST", "/v1/installs", Owner::ROLES),
+    row("GET", "/v1/installs/{install}", Staff::ROLES),
+    row("DELETE", "/v1/installs/{install}", Owner::ROLES),
+    row("PUT", "/v1/installs/{install}/settings", Staff::ROLES),
+    row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
+    row("POST", "/v1/installs/{install}/enable", Staff::ROLES),
+    row("POST", "/v1/installs/{install}/disable", Staff::ROLES),
+    row("PUT", "/v1/install-order", Staff::ROLES),
+    row("GET", "/v1/products", Shop::ROLES),
+    row("POST", "/v1/products", Staff::ROLES),
+    row("GET", "/v1/products/{product}", Shop::ROLES),
+    row("PATCH", "/v1/products/{product}", Staff::ROLES),
+    row("GET", "/v1/skus", Shop::ROLES),
+    row("POST", "/v1/skus", Staff::ROLES),
+    row("GET", "/v1/skus/{sku}", Shop::ROLES),
+    row("PATCH", "/v1/skus/{sku}", Staff::ROLES),
+    row("GET", "/v1/inventory-levels", Shop::ROLES),
+    row("PUT", "/v1/inventory-levels/{sku}/{location}", Staff::ROLES),
+    row("GET", "/v1/customers", Staff::ROLES),
+    row("POST", "/v1/customers", Shop::ROLES),
+    row("GET", "/v1/customers/{customer}", Shopper::ROLES),
+    row("PATCH", "/v1/customers/{customer}", Shop::ROLES),
+    row("POST", "/v1/carts", Shopper::ROLES),
+    row("GET", "/v1/carts/{cart}", Shopper::ROLES),
+    row("PUT", "/v1/carts/{cart}/lines", Shopper::ROLES),
+    row("POST", "/v1/carts/{cart}/lines", Shopper::ROLES),
+    row("PATCH", "/v1/carts/{cart}/lines/{index}", Shopper::ROLES),
+    row("DELETE", "/v1/carts/{cart}/lines/{index}", Shopper::ROLES),
+    row("POST", "/v1/quotes", Shopper::ROLES),
+    row("GET", "/v1/quotes/{quote}", Shopper::ROLES),
+    row("GET", "/v1/quotes/{quote}/trace", Shop::ROLES),
+    row("GET", "/v1/orders", Shop::ROLES),
+    row("POST", "/v1/orders", Shopper::ROLES),
+    row("GET", "/v1/orders/{order}", Shopper::ROLES),
+    row("GET", "/v1/orders/{order}/trace", Shop::ROLES),
+    row("GET", "/v1/orders/{order}/payments", Shop::ROLES),
+    row("POST", "/v1/orders/{order}/payments", Shop::ROLES),
+    row("GET", "/v1/audit", Owner::ROLES),
+    row("GET", "/v1/platform-audit", Operator::ROLES),
+];
+
+/// The health checks, which ask nobody who asks.
+pub(crate) fn health() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz))
+}
+
+/// The upload, which may take longer than other requests.
+pub(crate) fn uploads() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(versions::version_queue_page, versions::version_post))
+}
+
+/// All other routes.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(me::me))
+        .routes(routes!(registry::point_list))
+        .routes(routes!(registry::permission_list))
+        .routes(routes!(tenants::tenant_page, tenants::tenant_post))
+        .routes(routes!(tenants::tenant_read))
+        .routes(routes!(publishers::publisher_page, publishers::publisher_post))
+        .routes(routes!(publishers::publisher_read))
+        .routes(routes!(tokens::token_page, tokens::token_post))
+        .routes(routes!(tokens::token_delete))
+        .routes(routes!(tokens::customer_token_post))
+        .routes(routes!(users::user_page, users::user_post))
+        .routes(routes!(plugins::plugin_page))
+        .routes(routes!(plugins::plugin_read))
+        .routes(routes!(plugins::plugin_version_page))
+        .routes(routes!(versions::own_plugin_page))
+        .routes(routes!(versions::own_version_page))
+        .routes(routes!(versions::version_read))
+        .routes(routes!(versions::version_approve))
+        .routes(routes!(versions::version_reject))
+        .routes(routes!(installs::install_all, installs::install_post))
+        .routes(routes!(installs::install_read, installs::install_remove))
+        .routes(routes!(installs::install_settings))
+        .routes(routes!(installs::install_grants))
+        .routes(routes!(installs::install_on))
+        .routes(routes!(installs::install_off))
+        .routes(routes!(installs::install_order))
+        .routes(routes!(products::product_page, products::product_post))
+        .routes(routes!(products::product_read, products::product_patch))
+        .routes(routes!(skus::sku_page, skus::sku_post))
+        .routes(routes!(skus::sku_read, skus::sku_patch))
+        .routes(routes!(inventory::level_all))
+        .routes(routes!(inventory::level_put))
+        .routes(routes!(customers::customer_page, customers::customer_post))
+        .routes(routes!(customers::customer_read, customers::customer_patch))
+        .routes(routes!(carts::cart_post))
+        .routes(routes!(carts::cart_read))
+        .routes(routes!(carts::cart_lines_put, carts::cart_lines_post))
+        .routes(routes!(carts::cart_line_patch, carts::cart_line_delete))
+        .routes(routes!(quotes::quote_post))
+        .routes(routes!(quotes::quote_read))
+        .routes(routes!(quotes::quote_why))
+        .routes(routes!(orders::order_page, orders::order_post))
+        .routes(routes!(orders::order_read))
+        .routes(routes!(orders::order_why))
+        .routes(routes!(payments::payment_all, payments::payment_post))
+        .routes(routes!(audit::audit_page))
+        .routes(routes!(audit::platform_audit_page))
+}

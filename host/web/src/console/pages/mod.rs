@@ -1,0 +1,19 @@
+//! The pages, a file per area: what each shows, and what its forms do.
+
+pub(super) mod carts;
+pub(super) mod catalog;
+pub(super) mod customers;
+pub(super) mod installs;
+pub(super) mod operator;
+pub(super) mod orders;
+pub(super) mod overview;
+pub(super) mod products;
+pub(super) mod publisher;
+pub(super) mod sign_in;
+
+use axum::response::{IntoResponse, Redirect, Response};
+
+/// After something was done: the next page, so that a reload does not do it again.
+fn go(url: impl AsRef<str>) -> Response {
+    Redirect::to(url.as_ref()).into_response()
+}

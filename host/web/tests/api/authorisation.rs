@@ -1,0 +1,168 @@
+//! Every route as every role: who may not is refused, who may is let in to its own things and finds no others'.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use heptad_platform::principal::Role;
+use heptad_store::both_databases;
+use heptad_web::api::{ROUTES, RouteRow};
+use heptad_web::testing::{TestHost, TestPublisher};
+use serde_json::{Value, json};
+
+use crate::stock::{Stocked, installed, stocked};
+
+/// The things of one side that a route may name.
+struct Side {
+    stock: Stocked,
+    install: String,
+    publisher: TestPublisher,
+    version: String,
+    plugin: &'static str,
+}
+
+impl Side {
+    fn token(&self, role: Role, host: &TestHost) -> String {
+        match role {
+            Role::Operator => host.operator.clone(),
+            Role::Publisher => self.publisher.token.clone(),
+            Role::Owner => self.stock.shop.owner.clone(),
+            Role::Staff => self.stock.shop.staff.clone(),
+            Role::Shop => self.stock.shop.shop.clone(),
+            Role::Customer => self.stock.shopper.clone(),
+        }
+    }
+
+    /// The route's address with this side's things.
+    fn address(&self, path: &str) -> String {
+        let parts = path.split('/').map(|part| match part {
+            "{tenant}" => self.stock.shop.record.tenant.id.to_string(),
+            "{publisher}" => self.publisher.id.to_string(),
+            "{token}" => self.stock.token_id.clone(),
+            "{plugin}" => self.plugin.to_owned(),
+            "{version}" => self.version.clone(),
+            "{install}" => self.install.clone(),
+            "{product}" => self.stock.product.clone(),
+            "{sku}" => self.stock.sku.clone(),
+            "{location}" => "shanghai".to_owned(),
+            "{customer}" => self.stock.customer.clone(),
+            "{cart}" => self.stock.cart.clone(),
+            "{index}" => "0".to_owned(),
+            "{quote}" => self.stock.quote.clone(),
+            "{order}" => self.stock.order.clone(),
+            part => part.to_owned(),
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
+        if path.ends_with("inventory-levels") { format!("{path}?skus={}", self.stock.sku) } else { path }
+    }
+
+    /// A body that the route takes; `number` makes names new.
+    fn body(&self, row: &RouteRow, role: Role, number: usize) -> Value {
+        let money = json!({"amount": 1, "currency": "CNY"});
+        match (row.method, row.path) {
+            ("POST", "/v1/tenants") => {
+                json!({"slug": format!("t-{number}"), "name": "T", "currency": "CNY", "time_zone": "UTC", "locale": "en"})
+            }
+            ("POST", "/v1/publishers") => json!({"slug": format!("p-{number}"), "name": "P"}),
+            ("POST", "/v1/tokens") => json!({"name": "walk", "role": role.name()}),
+            ("POST", "/v1/users") => {
+                json!({"login": format!("walk-{number}"), "name": "W", "password": "a long password", "role": role.name()})
+            }
+            ("POST", "/v1/customer-tokens") => json!({"customer": self.stock.customer}),
+            ("POST", "/v1/versions/{version}/approve" | "/v1/versions/{version}/reject") => json!({"note": "walk"}),
+            ("POST", "/v1/installs") => json!({"plugin": self.plugin, "granted": []}),
+            ("PUT", "/v1/installs/{install}/settings") => json!({"settings": {}}),
+            ("PUT", "/v1/installs/{install}/grants") => json!({"granted": []}),
+            ("PUT", "/v1/install-order") => json!({"order": [self.install]}),
+            ("POST", "/v1/products") => json!({"code": format!("W-{number}"), "name": "W"}),
+            ("POST", "/v1/skus") => {
+                json!({"code": format!("W-{number}"), "product": self.stock.product, "name": "W", "price": money})
+            }
+            ("PUT", "/v1/inventory-levels/{sku}/{location}") => json!({"on_hand": 1}),
+            ("POST", "/v1/carts/{cart}/lines") => json!({"sku": self.stock.sku, "quantity": 1}),
+            ("PUT", "/v1/carts/{cart}/lines") => json!({"lines": [{"sku": self.stock.sku, "quantity": 1}]}),
+            ("PATCH", "/v1/carts/{cart}/lines/{index}") => json!({"quantity": 2}),
+            ("POST", "/v1/quotes") => json!({"cart": self.stock.cart}),
+            ("POST", "/v1/orders") => json!({"quote": self.stock.quote}),
+            ("POST", "/v1/orders/{order}/payments") => json!({"amount": money, "method": "cash", "reference": "walk"}),
+            ("POST", "/v1/customers" | "/v1/carts") | ("PATCH", _) => json!({}),
+            // Without the media type of an upload.
+            ("POST", "/v1/versions") => json!({}),
+            _ => Value::Null,
+        }
+    }
+}
+
+async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
+    let stock = stocked(host, name, &name.to_uppercase()).await;
+    let install = installed(host, &stock.shop, "hello-discount", json!({})).await;
+    let publisher = host.publisher(if name == "own" { "heptad" } else { "somebody" }).await;
+    Side { stock, install, publisher, version: String::new(), plugin }
+}
+
+/// Whether the address names a thing of a tenant or a publisher; what is in the catalog is everybody's.
+fn names_a_thing(row: &RouteRow) -> bool {
+    row.path.contains('{') && !row.path.starts_with("/v1/plugins/")
+}
+
+async fn call(host: &TestHost, token: &str, row: &RouteRow, role: Role, to: &Side, number: usize) -> (u16, String) {
+    let method: Method = row.method.parse().unwrap();
+    let key = format!("walk-{number}");
+    let (path, body) = (to.address(row.path), to.body(row, role, number));
+    let answer = host.call_with(token, method, &path, &body, &[("idempotency-key", &key)]).await;
+    (answer.status.as_u16(), format!("{} {path}: {} {}", row.method, answer.status, answer.text()))
+}
+
+both_databases! {
+    async fn every_route_lets_in_only_who_may_and_only_to_its_own(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let approved = host.approved(&["hello-discount"]).await;
+        let (mut own, mut other) = (side(&host, "own", "hello-discount").await, side(&host, "other", "hello-discount").await);
+        own.version = approved[0].id.to_string();
+        other.version.clone_from(&own.version);
+        let mut number = 0;
+        for row in ROUTES {
+            let Some(allowed) = row.roles else {
+                let (status, told) = call(&host, "", row, Role::Operator, &own, number).await;
+                assert_eq!(status, 200, "{told}");
+                continue;
+            };
+            for token in ["", "hpt_0000"] {
+                let (status, told) = call(&host, token, row, Role::Operator, &own, number).await;
+                assert_eq!(status, 401, "{told}");
+            }
+            for role in Role::ALL {
+                number += 1;
+                let token = own.token(role, &host);
+                if !allowed.contains(&role) {
+                    let (status, told) = call(&host, &token, row, role, &own, number).await;
+                    assert_eq!(status, 403, "{role}: {told}");
+                    continue;
+                }
+                // First what is not its own, while all of it is there.
+                if names_a_thing(row) && role != Role::Operator {
+                    let foreign = if role == Role::Publisher { other.token(role, &host) } else { token.clone() };
+                    let of = if role == Role::Publisher { &own } else { &other };
+                    let (status, told) = call(&host, &foreign, row, role, of, number).await;
+                    assert_eq!(status, 404, "{role} to another's: {told}");
+                }
+                number += 1;
+                let (status, told) = call(&host, &token, row, role, &own, number).await;
+                assert!(!matches!(status, 401 | 403) && status < 500, "{role}: {told}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_table_of_routes_is_that_of_the_description() {
+    let database = heptad_store::testing::TestDatabase::create(heptad_store::dialect::Dialect::Sqlite).await;
+    let host = TestHost::start(database).await;
+    let document = host.get("", "/openapi.json").await.expect(200);
+    let mut described = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        described.extend(methods.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
+    }
+    let table: BTreeSet<_> = ROUTES.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
+    assert_eq!(described, table);
+    assert_eq!(table.len(), ROUTES.len(), "a route stands twice");
+}

@@ -1,0 +1,73 @@
+//! What surrounds every route: limits, ids, headers, refusals of addresses and methods.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use heptad_store::both_databases;
+use heptad_web::rate::Limit;
+use heptad_web::testing::{TestHost, options};
+use serde_json::{Value, json};
+
+both_databases! {
+    async fn a_token_that_asks_too_often_waits_and_others_do_not(database: TestDatabase) {
+        let mut options = options(&database);
+        options.caller_limit = Limit { per_second: 1, burst: 3 };
+        options.peer_limit = Limit { per_second: 1, burst: 2 };
+        let host = TestHost::start_with(database, options).await;
+        let shop = host.shop("own", "CNY").await;
+        for _ in 0..3 {
+            host.get(&shop.shop, "/v1/me").await.expect(200);
+        }
+        let refused = host.get(&shop.shop, "/v1/me").await;
+        assert_eq!(refused.problem(429), "rate-limit");
+        assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+        host.get(&shop.owner, "/v1/me").await.expect(200);
+        // Guessing tokens is counted by address.
+        let statuses = [0; 3].map(|_| host.get("hpt_guess", "/v1/me"));
+        let mut seen = Vec::new();
+        for one in statuses {
+            seen.push(one.await.status.as_u16());
+        }
+        assert_eq!(seen, [401, 401, 429]);
+        // Whether it lives is not counted.
+        host.get("", "/healthz").await.expect(200);
+    }
+
+    async fn refusals_of_any_kind_are_problems(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let shop = host.shop("own", "CNY").await;
+        assert_eq!(host.get(&shop.owner, "/v1/nothing").await.problem(404), "not-found");
+        assert_eq!(host.get("", "/nothing").await.problem(404), "not-found");
+        let wrong = host.call(&shop.owner, Method::DELETE, "/v1/products", &Value::Null).await;
+        assert_eq!(wrong.problem(405), "method-not-allowed");
+        assert!(wrong.header("allow").contains("POST"), "{:?}", wrong.headers);
+        let post = |kind: &str, body: Body| {
+            let request = Request::post("/v1/products").header("authorization", format!("Bearer {}", shop.owner));
+            request.header("content-type", kind).body(body).unwrap()
+        };
+        assert_eq!(host.send(post("text/plain", Body::from("{}"))).await.problem(415), "unsupported-media-type");
+        let large = json!({"code": "x".repeat(1 << 20), "name": "x"}).to_string();
+        assert_eq!(host.send(post("application/json", Body::from(large))).await.problem(413), "body-too-large");
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        assert_eq!(host.send(post("application/json", Body::from(deep))).await.status.as_u16(), 422);
+        let headers = host.call_with("", Method::GET, "/v1/points", &Value::Null, &[("x-large", &"x".repeat(20_000))]).await;
+        assert_eq!(headers.problem(431), "headers-too-large");
+    }
+
+    async fn every_answer_has_an_id_and_headers_that_protect(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let given = "req_019380c2f2b07d1c8a4b9e5f60718293";
+        let answer = host.call_with("", Method::GET, "/v1/points", &Value::Null, &[("x-request-id", given)]).await;
+        assert_eq!(answer.header("x-request-id"), given);
+        for bad in ["", "req_1", "req_019380c2f2b07d1c8a4b9e5f60718293\"><script>"] {
+            let answer = host.call_with("", Method::GET, "/v1/me", &Value::Null, &[("x-request-id", bad)]).await;
+            let made = answer.header("x-request-id").to_owned();
+            assert!(made.starts_with("req_") && made != bad && made.len() == 36, "{made}");
+            assert_eq!(answer.json()["request_id"], made);
+        }
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
+        let packed = host.call_with("", Method::GET, "/openapi.json", &Value::Null, &[("accept-encoding", "gzip")]).await;
+        assert_eq!(packed.header("content-encoding"), "gzip");
+    }
+}

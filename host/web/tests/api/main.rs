@@ -1,0 +1,18 @@
+//! The API through the real router, on both databases, with real guests. A module for each part of it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod authorisation;
+mod catalog;
+mod description;
+mod health;
+mod input;
+mod installs;
+mod journey;
+mod limits;
+mod misbehaving;
+mod orders;
+mod sessions;
+mod stock;
+mod tenants;
+mod tokens;
+mod uploads;

@@ -1,0 +1,12 @@
+//! The console in process: the real router, database and sandbox, used as a browser without JavaScript uses it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod access;
+mod browser;
+mod fixture;
+mod installing;
+mod ordering;
+mod pages;
+mod publishing;
+mod sentences;
