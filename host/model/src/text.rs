@@ -23,7 +23,7 @@ pub enum Argument {
     Money(Money),
 }
 
-/// A sentence by its code in the plugin's manifest. Stored in traces, so that it is rendered for each reader anew.
+/// A sentence by its code in the plugin's manifest. Traces keep it rendered in every language of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// The key in the manifest's messages.

@@ -17,8 +17,6 @@ pub const TABLE_ELEMENTS: usize = 20_000;
 pub const UPLOAD_BYTES: usize = 32 << 20;
 /// The most bytes that a call keeps of its log.
 pub const LOG_BYTES: usize = 16 << 10;
-/// The time that all plugins of one quote may take together.
-pub const QUOTE_BUDGET: Duration = Duration::from_millis(100);
 
 /// Values that a process may choose otherwise; the defaults are the published ones.
 #[derive(Debug, Clone)]

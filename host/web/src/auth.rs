@@ -137,7 +137,11 @@ fn person(parts: &Parts, session: &Session) -> ApiResult<Principal> {
     let scope = match text(SCOPE_HEADER) {
         Some("platform") => Some(Scope::Platform),
         Some(text) => text.parse::<Scope>().ok(),
-        None => session.roles.first().map(|held| held.scope).filter(|scope| session.roles.iter().all(|held| held.scope == *scope)),
+        None => session
+            .roles
+            .first()
+            .map(|held| held.scope)
+            .filter(|scope| session.roles.iter().all(|held| held.scope == *scope)),
     };
     let principal = scope.and_then(|scope| session.principal_in(scope));
     principal.ok_or_else(|| {
@@ -151,7 +155,9 @@ impl AppState {
     pub async fn origin(&self, asked: &Asked, principal: &Principal) -> ApiResult<Origin> {
         let origin = asked.origin(principal.actor.clone(), Locale::default(), &self.env);
         match principal.tenant() {
-            Some(id) if asked.reader.is_none() => Ok(Origin { locale: self.tenant(&origin, id).await?.locale, ..origin }),
+            Some(id) if asked.reader.is_none() => {
+                Ok(Origin { locale: self.tenant(&origin, id).await?.locale, ..origin })
+            }
             _ => Ok(origin),
         }
     }

@@ -11,9 +11,9 @@ use heptad_capabilities::{CapabilityError, ErrorClass as CapabilityClass};
 use heptad_model::Locale;
 use heptad_model::page::PageError;
 use heptad_platform::{ErrorClass as PlatformClass, FieldError, PlatformError};
-use heptad_runtime::{PackageError, RuntimeError};
 use heptad_runtime::code::CodeError;
 use heptad_runtime::compile::CompileError;
+use heptad_runtime::{PackageError, RuntimeError};
 use heptad_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -341,7 +341,8 @@ impl From<PageError> for ApiError {
             PageError::Limit(_) => "limit",
             PageError::Cursor => "cursor",
         };
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-page", error.to_string()).with_field(field, error.to_string())
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-page", error.to_string())
+            .with_field(field, error.to_string())
     }
 }
 
@@ -351,9 +352,9 @@ impl From<RuntimeError> for ApiError {
         let status = match &error {
             RuntimeError::Package(PackageError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             RuntimeError::Package(_) | RuntimeError::Trial { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            RuntimeError::Code(CodeError::Compile(CompileError::Refused(_) | CompileError::Limits) | CodeError::Load(_)) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            RuntimeError::Code(
+                CodeError::Compile(CompileError::Refused(_) | CompileError::Limits) | CodeError::Load(_),
+            ) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         match error {

@@ -42,8 +42,9 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Keyed<T> {
     async fn from_request(request: Request, state: &AppState) -> ApiResult<Self> {
         let Some(key) = request.headers().get(IDEMPOTENCY_KEY) else {
             let detail = "this needs the header `Idempotency-Key`";
-            return Err(ApiError::new(StatusCode::BAD_REQUEST, "idempotency-key-required", detail)
-                .with_hint("make a new random key for each new request, and send it again when you repeat the request"));
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "idempotency-key-required", detail).with_hint(
+                "make a new random key for each new request, and send it again when you repeat the request",
+            ));
         };
         // What is not text cannot pass the key's own check either.
         let key = key.to_str().unwrap_or_default().to_owned();

@@ -24,7 +24,8 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
     static HANDLE: OnceLock<Result<PrometheusHandle, MetricsError>> = OnceLock::new();
     HANDLE
         .get_or_init(|| {
-            let builder = PrometheusBuilder::new().set_buckets(BUCKETS).map_err(|error| MetricsError(error.to_string()))?;
+            let builder =
+                PrometheusBuilder::new().set_buckets(BUCKETS).map_err(|error| MetricsError(error.to_string()))?;
             let handle = builder.install_recorder().map_err(|error| MetricsError(error.to_string()))?;
             describe_counter!(REQUESTS, "Requests by method, route and class of status.");
             describe_histogram!(SECONDS, Unit::Seconds, "How long requests take, by route.");

@@ -33,7 +33,7 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
                        sentences: zh-CN or en.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Problem, ProblemField)),
+    components(schemas(Problem, ProblemField))
 )]
 struct Head;
 
@@ -60,7 +60,8 @@ pub(crate) fn document(routes: &Document) -> Value {
 fn complete(operation: &mut Map<String, Value>, row: &RouteRow) {
     if let Some(roles) = row.roles {
         let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-        let said = operation.get("description").and_then(Value::as_str).map(|text| format!("{text}\n\n")).unwrap_or_default();
+        let said =
+            operation.get("description").and_then(Value::as_str).map(|text| format!("{text}\n\n")).unwrap_or_default();
         operation.insert("description".to_owned(), json!(format!("{said}Roles: {}.", names.join(", "))));
         operation.insert("x-roles".to_owned(), json!(names));
         operation.insert("security".to_owned(), json!([{"token": []}]));
@@ -72,10 +73,13 @@ fn complete(operation: &mut Map<String, Value>, row: &RouteRow) {
     }
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
         let schema = json!({"$ref": "#/components/schemas/Problem"});
-        responses.insert("default".to_owned(), json!({
-            "description": "Why the request was refused or failed.",
-            "content": {PROBLEM_JSON: {"schema": schema}},
-        }));
+        responses.insert(
+            "default".to_owned(),
+            json!({
+                "description": "Why the request was refused or failed.",
+                "content": {PROBLEM_JSON: {"schema": schema}},
+            }),
+        );
     }
 }
 
@@ -102,7 +106,8 @@ fn file(path: &str, config: Arc<Config<'static>>) -> Response {
     match serve(path, config) {
         Ok(Some(file)) => {
             let policy = (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
-            let kind = HeaderValue::from_str(&file.content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+            let kind = HeaderValue::from_str(&file.content_type)
+                .unwrap_or(HeaderValue::from_static("application/octet-stream"));
             ([policy, (header::CONTENT_TYPE, kind)], file.bytes.into_owned()).into_response()
         }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),

@@ -41,7 +41,8 @@ pub(crate) struct RateLimits {
 
 impl RateLimits {
     pub(crate) fn new(caller: Limit, peer: Limit) -> Self {
-        let (callers, peers) = (DefaultKeyedRateLimiter::keyed(caller.quota()), DefaultKeyedRateLimiter::keyed(peer.quota()));
+        let (callers, peers) =
+            (DefaultKeyedRateLimiter::keyed(caller.quota()), DefaultKeyedRateLimiter::keyed(peer.quota()));
         Self { callers, peers, asked: AtomicU64::new(0) }
     }
 
@@ -54,7 +55,9 @@ impl RateLimits {
     /// Counts a request of nobody known; where the address is not known either, all such requests count together.
     pub(crate) fn peer(&self, peer: Option<IpAddr>) -> ApiResult<()> {
         self.tidy();
-        self.peers.check_key(&peer.map(network)).map_err(|until| too_many(until.wait_time_from(DefaultClock::default().now())))
+        self.peers
+            .check_key(&peer.map(network))
+            .map_err(|until| too_many(until.wait_time_from(DefaultClock::default().now())))
     }
 
     fn tidy(&self) {

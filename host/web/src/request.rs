@@ -71,7 +71,8 @@ pub(crate) async fn within(State(most): State<Duration>, request: Request, next:
 
 /// What a panicking handler answers; the panic's own hook has told where it was.
 pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text =
+        panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
     ApiError::internal(format!("panic: {}", text.unwrap_or_else(|| "without words".to_owned()))).into_response()
 }
 
@@ -80,7 +81,10 @@ fn check_headers(headers: &HeaderMap, most: usize) -> Result<(), ApiError> {
     if bytes <= most && headers.len() <= MAX_HEADERS {
         return Ok(());
     }
-    let detail = format!("the headers have {bytes} bytes in {} lines, at most {most} in {MAX_HEADERS} are allowed", headers.len());
+    let detail = format!(
+        "the headers have {bytes} bytes in {} lines, at most {most} in {MAX_HEADERS} are allowed",
+        headers.len()
+    );
     Err(ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail))
 }
 
@@ -116,9 +120,15 @@ fn bare(status: StatusCode) -> ApiError {
                 .with_hint("the header `Allow` names those that it knows")
         }
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(status, "body-too-large", "the body is too large"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(status, "unsupported-media-type", "the body is of a kind that is not read here"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ApiError::new(status, "unsupported-media-type", "the body is of a kind that is not read here")
+        }
         status if status.is_server_error() => ApiError::internal(format!("an answer {status} without a body")),
-        status => ApiError::new(status, "refused", status.canonical_reason().unwrap_or("the request was refused").to_lowercase()),
+        status => ApiError::new(
+            status,
+            "refused",
+            status.canonical_reason().unwrap_or("the request was refused").to_lowercase(),
+        ),
     }
 }
 
@@ -158,7 +168,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_internal_error_whose_words_are_not_shown() {
-        let handler = || async { if true { panic!("the secret is 42") } };
+        let handler = || async {
+            if true {
+                panic!("the secret is 42")
+            }
+        };
         let error = ask(Router::new().route("/", get(handler)).layer(CatchPanicLayer::custom(panicked))).await;
         assert_eq!((error.status().as_u16(), error.code()), (500, "internal"));
         let shown = serde_json::to_string(&error.problem("req_1")).unwrap();

@@ -1,6 +1,6 @@
 //! The router: the API, the console, the description, the health checks, and what surrounds them all.
 //!
-//! From the outside in: compression; [`crate::request`], which gives the id, writes problems and counts; the panic
+//! From the outside in: compression; `request`, which gives the id, writes problems and counts; the panic
 //! catcher; the bound in time; who asks, which the console finds out for itself.
 
 use axum::Router;

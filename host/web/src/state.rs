@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use heptad_model::id::TenantId;
 use heptad_model::{Env, Origin, Tenant};
-use heptad_platform::tenant::tenant_get;
 use heptad_platform::PlatformError;
+use heptad_platform::tenant::tenant_get;
 use heptad_runtime::Runtime;
 use heptad_store::Store;
 use moka::future::Cache;

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use heptad_model::id::{CustomerId, PublisherId};
 use heptad_model::{Actor, Ctx, Currency, Env, Locale, Origin};
+use heptad_platform::PlatformError;
 use heptad_platform::catalog::{PluginVersion, Review, VersionIn, version_review, version_submit};
 use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::publisher::{publisher_by_slug, publisher_create};
@@ -17,7 +18,6 @@ use heptad_platform::session::{SignedIn, sign_in};
 use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
 use heptad_platform::user::{HeldRole, User, UserIn, user_create};
-use heptad_platform::PlatformError;
 use heptad_runtime::limits::Profile;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
@@ -238,14 +238,18 @@ impl TestHost {
                 self.state.store.platform_write(&origin, create).await.expect("a publisher is made")
             }
         };
-        TestPublisher { id: publisher.id, token: self.token(Role::Publisher, Scope::Publisher(publisher.id), None).await }
+        TestPublisher {
+            id: publisher.id,
+            token: self.token(Role::Publisher, Scope::Publisher(publisher.id), None).await,
+        }
     }
 
     /// Puts guests into the catalog, submitted by the publisher that their manifests name, and approved.
     pub async fn approved(&self, guests: &[&str]) -> Vec<PluginVersion> {
         let mut versions = Vec::new();
         for name in guests {
-            let inspected = self.state.runtime.admit(guest(name)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let inspected =
+                self.state.runtime.admit(guest(name)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
             let publisher = self.publisher(&inspected.manifest.publisher).await.id;
             let input = VersionIn {
                 manifest: inspected.manifest,
@@ -266,7 +270,11 @@ impl TestHost {
     /// A person with roles, whose password is [`PASSWORD`].
     pub async fn person(&self, roles: &[HeldRole]) -> User {
         let number = self.logins.fetch_add(1, Ordering::Relaxed);
-        let input = UserIn { login: format!("person-{number}"), name: format!("Person {number}"), password: PASSWORD.to_owned() };
+        let input = UserIn {
+            login: format!("person-{number}"),
+            name: format!("Person {number}"),
+            password: PASSWORD.to_owned(),
+        };
         user_create(&self.state.store, &self.origin(), &input, roles).await.expect("a user is made")
     }
 
@@ -289,7 +297,14 @@ impl TestHost {
     }
 
     /// The same with more headers.
-    pub async fn call_with(&self, token: &str, method: Method, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+    pub async fn call_with(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !token.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));

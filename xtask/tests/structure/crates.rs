@@ -31,7 +31,11 @@ fn violations(file: &str, text: &str) -> Vec<String> {
         own && !may_depend(file, name, kind, dependency)
     };
     let found = dependencies(&manifest);
-    found.into_iter().filter(wrong).map(|(kind, dependency)| format!("{file}: {name} has {dependency} in [{kind}]")).collect()
+    found
+        .into_iter()
+        .filter(wrong)
+        .map(|(kind, dependency)| format!("{file}: {name} has {dependency} in [{kind}]"))
+        .collect()
 }
 
 fn may_depend(file: &str, name: &str, kind: &str, dependency: &str) -> bool {
@@ -95,5 +99,8 @@ fn a_wrong_edge_is_found() {
     let renamed = "package.name = 'heptad-sdk'\n[target.'cfg(unix)'.dependencies]\nm = { package = 'heptad-model' }";
     assert_eq!(violations("sdk/rust/Cargo.toml", renamed).len(), 1);
     let own = "package.name = 'heptad-web'\ndev-dependencies.heptad-web = '1'\ndependencies.heptad-bindings = '1'";
-    assert_eq!(violations("host/web/Cargo.toml", own), ["host/web/Cargo.toml: heptad-web has heptad-bindings in [dependencies]"]);
+    assert_eq!(
+        violations("host/web/Cargo.toml", own),
+        ["host/web/Cargo.toml: heptad-web has heptad-bindings in [dependencies]"]
+    );
 }

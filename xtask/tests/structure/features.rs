@@ -21,7 +21,11 @@ struct Row {
 /// The rows of a table whose columns are id, asked for, status, what is there, tests.
 fn rows(page: &str) -> Vec<Row> {
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let is_id = |text: &str| text.len() == 3 && text.starts_with(|c: char| c.is_ascii_uppercase()) && text[1..].bytes().all(|b| b.is_ascii_digit());
+    let is_id = |text: &str| {
+        text.len() == 3
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text[1..].bytes().all(|b| b.is_ascii_digit())
+    };
     let row = |line: &str| {
         let cells = cells(line);
         let [id, _asked, state, _here, tests] = cells.as_slice() else { return None };
@@ -32,18 +36,20 @@ fn rows(page: &str) -> Vec<Row> {
 }
 
 /// The tests whose name begins with a row's id, by that id.
-fn tests_of<'a>(source: &'a str) -> impl Iterator<Item = (String, &'a str)> {
+fn tests_of(source: &str) -> impl Iterator<Item = (String, &str)> {
     source.split("fn ").skip(1).filter_map(|rest| {
         let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
         let (id, _) = name.split_once('_')?;
-        let of_row = id.len() == 3 && (b'a'..=b'i').contains(&id.as_bytes()[0]) && id[1..].bytes().all(|b| b.is_ascii_digit());
+        let of_row =
+            id.len() == 3 && (b'a'..=b'i').contains(&id.as_bytes()[0]) && id[1..].bytes().all(|b| b.is_ascii_digit());
         of_row.then(|| (id.to_uppercase(), name))
     })
 }
 
 fn violations(rows: &[Row], tests: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut found = Vec::new();
-    let wanted = CHAPTERS.iter().flat_map(|(letter, count)| (1..=*count).map(move |number| format!("{letter}{number:02}")));
+    let wanted =
+        CHAPTERS.iter().flat_map(|(letter, count)| (1..=*count).map(move |number| format!("{letter}{number:02}")));
     let wanted: Vec<String> = wanted.collect();
     if rows.iter().map(|row| &row.id).ne(&wanted) {
         found.push("the rows are not A01 to I15, each once and in order".to_owned());
@@ -84,9 +90,12 @@ fn the_page_of_features_names_the_tests_that_there_are() {
 fn a_false_page_is_found_out() {
     let page = "| A01 | shop | done | all | `a01_gone` |\n| A02 | fee | done | | |\n| A03 | x | perhaps | | |";
     let name = concat!("a0", "1_there");
-    let tests = tests_of(&format!("async fn {name}(x) fn other()")).map(|(id, name)| (id, [name.to_owned()].into())).collect();
+    let tests =
+        tests_of(&format!("async fn {name}(x) fn other()")).map(|(id, name)| (id, [name.to_owned()].into())).collect();
     let found = violations(&rows(page), &tests).join("\n");
-    for part in ["each once and in order", "A01 names a01_gone", "A01 does not name a01_there", "A02 is done", "`perhaps`"] {
+    for part in
+        ["each once and in order", "A01 names a01_gone", "A01 does not name a01_there", "A02 is done", "`perhaps`"]
+    {
         assert!(found.contains(part), "{part}: {found}");
     }
 }

@@ -88,8 +88,10 @@ fn links_between_documents_lead_somewhere() {
 fn machine_paths(file: &str, text: &str) -> Vec<String> {
     // In halves, so that this file does not name them.
     let places = [concat!("/wor", "k/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("../sha", "red")];
-    let outside = |before: Option<char>| before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.' | '}' | '/'));
-    let named = |line: &str, place: &str| line.match_indices(place).any(|(at, _)| outside(line[..at].chars().next_back()));
+    let outside =
+        |before: Option<char>| before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.' | '}' | '/'));
+    let named =
+        |line: &str, place: &str| line.match_indices(place).any(|(at, _)| outside(line[..at].chars().next_back()));
     let lines = text.lines().enumerate().filter(|(_, line)| places.iter().any(|place| named(line, place)));
     lines.map(|(number, line)| format!("{file}:{}: {}", number + 1, line.trim())).collect()
 }

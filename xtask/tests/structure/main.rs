@@ -7,11 +7,12 @@
 mod crates;
 mod features;
 mod folders;
-mod points;
 mod permissions;
+mod points;
 mod scenarios;
 mod source;
 mod sql;
+mod strings;
 mod tenants;
 mod tree;
 mod wit;

@@ -65,7 +65,8 @@ fn every_importable_function_has_one_permission_row() {
 fn what_is_importable_is_exactly_what_has_functions() {
     let contract = Contract::of_tree();
     let imported: BTreeSet<&str> = contract.worlds[IMPORTS].imports.iter().map(String::as_str).collect();
-    let exported: BTreeSet<&str> = contract.worlds.values().flat_map(|world| world.exports.iter().map(String::as_str)).collect();
+    let exported: BTreeSet<&str> =
+        contract.worlds.values().flat_map(|world| world.exports.iter().map(String::as_str)).collect();
     let rest = contract.interfaces.iter().filter(|interface| !interface.functions.is_empty());
     let rest: Vec<String> = rest
         .filter(|interface| !imported.contains(&*interface.name) && !exported.contains(&*interface.name))
@@ -84,7 +85,8 @@ fn a_missing_row_an_orphan_and_a_mixed_interface_are_found() {
     let rows = [("a:b/c#one", Some("x")), ("a:b/c#two", None), ("a:b/c#gone", Some("x"))];
     let table = rows.into_iter().map(|(function, permission)| (function.to_owned(), permission)).collect();
     let found = violations(&[&interface], &table).join("\n");
-    for part in ["a:b/c#three has no row", "more than one permission", "does not say “Free:”", "a:b/c#gone has a row"] {
+    for part in ["a:b/c#three has no row", "more than one permission", "does not say “Free:”", "a:b/c#gone has a row"]
+    {
         assert!(found.contains(part), "{part}: {found}");
     }
 }

@@ -9,7 +9,8 @@ use crate::wit::Contract;
 
 fn violations(registered: &BTreeSet<&str>, contract: &Contract) -> Vec<String> {
     let defined: BTreeSet<&str> = contract.interfaces.iter().map(|interface| &*interface.name).collect();
-    let exported: BTreeSet<&str> = contract.worlds.values().flat_map(|world| world.exports.iter().map(String::as_str)).collect();
+    let exported: BTreeSet<&str> =
+        contract.worlds.values().flat_map(|world| world.exports.iter().map(String::as_str)).collect();
     let missing = registered.difference(&exported).map(|name| format!("{name} is registered, and no world exports it"));
     let unknown = exported.difference(registered).map(|name| format!("{name} is exported, and no point has it"));
     let undefined = exported.difference(&defined).map(|name| format!("{name} is exported, and not defined"));
@@ -34,7 +35,8 @@ fn every_interface_of_points_has_its_files() {
     let mut missing = Vec::new();
     for point in Point::ALL {
         let interface = point.row().interface;
-        let name = interface.trim_start_matches("heptad:points/").split('@').next().unwrap_or_default().replace('-', "_");
+        let name =
+            interface.trim_start_matches("heptad:points/").split('@').next().unwrap_or_default().replace('-', "_");
         for file in [format!("host/runtime/src/points/{name}.rs"), format!("sdk/rust/src/points/{name}.rs")] {
             if !files().contains(&file) {
                 missing.push(format!("{interface}: {file}"));

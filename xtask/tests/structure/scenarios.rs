@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::source::strings;
+use crate::strings::strings;
 use crate::tree::{assert_none, folders_with, read, those};
 
 /// The functions of the tests by which a tenant gets a packed component and switches it on.
-const INSTALLS: &[&str] = &["install", "installed"];
+const INSTALLS: &[&str] = &["install", "installed", "enabled"];
 
 /// The guests that a test file installs for a tenant.
 fn installed(file: &str, text: &str) -> BTreeSet<String> {
@@ -17,7 +17,8 @@ fn installed(file: &str, text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_plugin_and_example_has_a_scenario_test() {
-    let tests = those("host/", ".rs").filter(|file| file.split('/').nth(2) == Some("tests") && !file.contains("/guests/"));
+    let tests =
+        those("host/", ".rs").filter(|file| file.split('/').nth(2) == Some("tests") && !file.contains("/guests/"));
     let run: BTreeSet<String> = tests.flat_map(|file| installed(file, &read(file))).collect();
     let mut missing = Vec::new();
     for parent in ["plugins", "examples"] {
@@ -26,8 +27,9 @@ fn every_plugin_and_example_has_a_scenario_test() {
         missing.extend(guests.iter().filter(|guest| !run.contains(**guest)).map(|guest| format!("{parent}/{guest}")));
     }
     assert_none("no test of the host installs the packed component for a tenant", &missing);
-    let sample = r#"fn a() { installed(&host, &shop, "tea", settings).await; text.contains("coffee"); }"#;
-    assert_eq!(installed("a.rs", sample), ["tea".to_owned()].into());
+    let sample =
+        r#"fn a() { installed(&host, &shop, "tea", settings).await; enabled(&["milk"]); text.contains("coffee"); }"#;
+    assert_eq!(installed("a.rs", sample), ["milk", "tea"].map(str::to_owned).into());
 }
 
 #[test]

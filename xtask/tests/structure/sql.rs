@@ -8,8 +8,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Words after a table's name that are not its alias.
 const NO_ALIAS: &[&str] = &[
-    "as", "where", "on", "set", "join", "left", "right", "inner", "cross", "full", "order", "group", "limit", "returning",
-    "union", "values", "select", "using", "having", "for", ",", ";", "default",
+    "as",
+    "where",
+    "on",
+    "set",
+    "join",
+    "left",
+    "right",
+    "inner",
+    "cross",
+    "full",
+    "order",
+    "group",
+    "limit",
+    "returning",
+    "union",
+    "values",
+    "select",
+    "using",
+    "having",
+    "for",
+    ",",
+    ";",
+    "default",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,12 +106,13 @@ fn is_word(letter: char) -> bool {
 /// Whether a text is meant as a statement.
 pub(crate) fn is_statement(text: &str) -> bool {
     let verbs = ["select", "insert", "update", "delete", "with"];
-    text.trim_start().split_whitespace().next().is_some_and(|word| verbs.contains(&word.to_lowercase().as_str()))
+    text.split_whitespace().next().is_some_and(|word| verbs.contains(&word.to_lowercase().as_str()))
 }
 
 /// The columns of each table that a schema creates.
 pub(crate) fn tables(schema: &str) -> BTreeMap<String, Vec<String>> {
-    let plain: String = schema.lines().filter(|line| !line.trim_start().starts_with("--")).map(|line| format!("{line}\n")).collect();
+    let plain: String =
+        schema.lines().filter(|line| !line.trim_start().starts_with("--")).map(|line| format!("{line}\n")).collect();
     let mut tables = BTreeMap::new();
     for window in nodes(&plain).windows(4) {
         if let [create, table, name, Node::Group(columns)] = window
@@ -190,10 +212,10 @@ fn one_scope(nodes: &[Node], tables: &BTreeSet<String>, outer: &BTreeSet<String>
         for mention in &read {
             let own = format!("{}.tenant_id", mention.alias);
             let is_own = |side: &str| side == own || (side == "tenant_id" && read.len() == 1);
-            let is_tenant = |side: &str| side == "$1" || side.strip_suffix(".tenant_id").is_some_and(|alias| bound.contains(alias));
-            let binds = |(left, right): &(&str, &str)| {
-                (is_own(left) && is_tenant(right)) || (is_own(right) && is_tenant(left))
-            };
+            let is_tenant =
+                |side: &str| side == "$1" || side.strip_suffix(".tenant_id").is_some_and(|alias| bound.contains(alias));
+            let binds =
+                |(left, right): &(&str, &str)| (is_own(left) && is_tenant(right)) || (is_own(right) && is_tenant(left));
             if conditions.pairs.iter().any(binds) {
                 bound.insert(mention.alias.clone());
             }
@@ -203,7 +225,9 @@ fn one_scope(nodes: &[Node], tables: &BTreeSet<String>, outer: &BTreeSet<String>
         }
     }
     // An alias that an outer scope has bound is another one here.
-    let here = |mention: &&Mention<'_>| !bound.contains(&mention.alias) || (outer.contains(&mention.alias) && conditions.pairs.is_empty());
+    let here = |mention: &&Mention<'_>| {
+        !bound.contains(&mention.alias) || (outer.contains(&mention.alias) && conditions.pairs.is_empty())
+    };
     problems.extend(read.iter().filter(here).map(|mention| format!("`{}` is not bound to the tenant", mention.table)));
     if conditions.has_or && !read.is_empty() {
         problems.push("an `or` stands beside the tenant's condition: put it in parentheses".to_owned());
@@ -235,7 +259,9 @@ fn conditions(nodes: &[Node]) -> Conditions<'_> {
             Some("where") => inside = true,
             // `on conflict` is no condition.
             Some("on") => inside = nodes.get(place + 1).and_then(Node::word) != Some("conflict"),
-            Some("set" | "select" | "from" | "join" | "group" | "order" | "limit" | "returning" | "values") => inside = false,
+            Some("set" | "select" | "from" | "join" | "group" | "order" | "limit" | "returning" | "values") => {
+                inside = false;
+            }
             Some("or") if inside => found.has_or = true,
             Some("=") if inside && place > 0 => {
                 let negated = place > 1 && nodes[place - 2].word() == Some("not");
@@ -262,7 +288,8 @@ fn insert_problem(nodes: &[Node], target: &Mention<'_>) -> Option<String> {
     }
     let rest = &nodes[target.after + 1..];
     let is_tenant = |values: &[Node]| {
-        values.first().and_then(Node::word) == Some("$1") && matches!(values.get(1).map(Node::word), None | Some(Some(",")))
+        values.first().and_then(Node::word) == Some("$1")
+            && matches!(values.get(1).map(Node::word), None | Some(Some(",")))
     };
     let conflict = rest.iter().position(|node| node.word() == Some("conflict"));
     let source = &rest[..conflict.unwrap_or(rest.len())];

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::source::strings_outside_tests;
 use crate::sql::{is_statement, mentioned, tables, unbound};
+use crate::strings::strings_outside_tests;
 use crate::tree::{assert_none, read, those};
 
 /// Where statements stand.
@@ -49,7 +49,10 @@ fn every_statement_on_a_tenants_table_binds_the_tenant() {
     for file in files {
         let text = read(file);
         let all = strings_outside_tests(file, &text).all;
-        statements += all.iter().filter(|string| is_statement(&string.text) && !mentioned(&string.text, &tables).is_empty()).count();
+        statements += all
+            .iter()
+            .filter(|string| is_statement(&string.text) && !mentioned(&string.text, &tables).is_empty())
+            .count();
         found.extend(violations(file, &text, &tables));
     }
     assert_none("a statement does not bind its tenant", &found);
@@ -58,8 +61,10 @@ fn every_statement_on_a_tenants_table_binds_the_tenant() {
 
 #[test]
 fn statements_stand_only_where_a_transaction_is() {
-    let tables: BTreeSet<String> = tables(&those("host/store/migrations/", ".sql").map(read).collect::<String>()).into_keys().collect();
-    let elsewhere = those("host/", ".rs").filter(|file| file.contains("/src/") && !PLACES.iter().any(|place| file.starts_with(place)));
+    let tables: BTreeSet<String> =
+        tables(&those("host/store/migrations/", ".sql").map(read).collect::<String>()).into_keys().collect();
+    let elsewhere = those("host/", ".rs")
+        .filter(|file| file.contains("/src/") && !PLACES.iter().any(|place| file.starts_with(place)));
     let mut found = Vec::new();
     for file in elsewhere.filter(|file| !file.contains("/tests/")) {
         for string in strings_outside_tests(file, &read(file)).all {

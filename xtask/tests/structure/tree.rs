@@ -42,7 +42,8 @@ pub(crate) fn read(file: &str) -> String {
 
 /// The files directly in these folders that have this name, each with the folder's last part: `plugins/x/plugin.toml`.
 pub(crate) fn folders_with(parent: &str, name: &str) -> Vec<&'static str> {
-    let inside = |file: &'static str| file.strip_prefix(parent)?.strip_prefix('/')?.strip_suffix(name)?.strip_suffix('/');
+    let inside =
+        |file: &'static str| file.strip_prefix(parent)?.strip_prefix('/')?.strip_suffix(name)?.strip_suffix('/');
     those(parent, name).filter_map(inside).filter(|folder| !folder.contains('/')).collect()
 }
 

@@ -62,7 +62,8 @@ impl Contract {
     }
 
     fn add_file(&mut self, package: &str, version: &str, text: &str) {
-        let full = |name: &str| if name.contains(':') { name.to_owned() } else { format!("{package}/{name}@{version}") };
+        let full =
+            |name: &str| if name.contains(':') { name.to_owned() } else { format!("{package}/{name}@{version}") };
         let (mut doc, mut depth, mut place) = (Vec::new(), 0_usize, Place::Outside);
         let (mut functions, mut seen) = (text.lines().filter(|line| is_function(line)).count(), 0);
         for line in text.lines().map(str::trim) {
@@ -111,7 +112,8 @@ enum Place {
 }
 
 fn is_function(line: &str) -> bool {
-    !line.trim_start().starts_with("//") && (line.contains(": func(") || line.contains(": async func(") || line.contains("static func("))
+    !line.trim_start().starts_with("//")
+        && (line.contains(": func(") || line.contains(": async func(") || line.contains("static func("))
 }
 
 fn middle<'a>(line: &'a str, keyword: &str) -> &'a str {
@@ -157,7 +159,8 @@ fn the_reader_finds_functions_and_worlds() {
                 world w {\n import a:z/y@0.2.0;\n export c;\n}\n";
     let mut contract = Contract::default();
     contract.add_package(&[text.to_owned()]);
-    let interface = Interface { name: "a:b/c@0.1.0".to_owned(), doc: "I. Free.".to_owned(), functions: vec!["f".to_owned()] };
+    let interface =
+        Interface { name: "a:b/c@0.1.0".to_owned(), doc: "I. Free.".to_owned(), functions: vec!["f".to_owned()] };
     assert_eq!(contract.interfaces, [interface]);
     let world = World { imports: vec!["a:z/y@0.2.0".to_owned()], exports: vec!["a:b/c@0.1.0".to_owned()] };
     assert_eq!(contract.worlds["w"], world);

@@ -152,7 +152,13 @@ enum Change {
 }
 
 /// Changes a cart that the caller may know of, in one transaction.
-async fn apply(state: &AppState, shopper: &Shopper, id: CartId, version: Option<i64>, change: Change) -> ApiResult<Json<CartOut>> {
+async fn apply(
+    state: &AppState,
+    shopper: &Shopper,
+    id: CartId,
+    version: Option<i64>,
+    change: Change,
+) -> ApiResult<Json<CartOut>> {
     let write = async |mut tx: Tx| -> Result<Cart, CapabilityError> {
         let tx = &mut tx;
         if shopper.principal.customer.is_some() && cart_get(tx, id).await?.customer != shopper.principal.customer {

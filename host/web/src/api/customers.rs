@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_capabilities::members::{
-    Customer, CustomerIn as NewCustomer, CustomerPatch as Change, customer_create, customer_get, customer_list, customer_update,
+    Customer, CustomerIn as NewCustomer, CustomerPatch as Change, customer_create, customer_get, customer_list,
+    customer_update,
 };
 use heptad_model::id::CustomerId;
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,6 +1,6 @@
 //! The API, versioned under `/v1`: a file for each noun, each handler with the roles that may call it in its signature.
 //!
-//! To add a route: a handler with `#[utoipa::path]` in the file of its noun, its line in [`router`], and its row in
+//! To add a route: a handler with `#[utoipa::path]` in the file of its noun, its line in `router`, and its row in
 //! [`ROUTES`] with the roles of the handler's extractor. A test holds the table against the OpenAPI document and walks
 //! every route as every role.
 
@@ -34,7 +34,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{
-    CatalogReader, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper, SignedIn, Staff, TenantReader,
+    CatalogReader, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper, SignedIn, Staff,
+    TenantReader,
 };
 use crate::openapi;
 use crate::state::AppState;

@@ -139,7 +139,11 @@ impl From<Order> for OrderOut {
     params(("Idempotency-Key" = String, Header, description = "1 to 255 printable ASCII characters, new for each new request.")),
     responses((status = CREATED, body = OrderOut)),
 )]
-pub(super) async fn order_post(State(state): State<AppState>, shopper: Shopper, keyed: Keyed<OrderIn>) -> ApiResult<Response> {
+pub(super) async fn order_post(
+    State(state): State<AppState>,
+    shopper: Shopper,
+    keyed: Keyed<OrderIn>,
+) -> ApiResult<Response> {
     let key = keyed.key("POST /v1/orders", "")?;
     let quote = keyed.body.quote;
     if shopper.principal.customer.is_some() {

@@ -95,7 +95,8 @@ pub(super) async fn payment_post(
 
 /// The API's amounts have two parts.
 fn refused(error: CapabilityError) -> ApiError {
-    let error = ApiError::from(error).with_renamed("amount", "amount.amount").with_renamed("currency", "amount.currency");
+    let error =
+        ApiError::from(error).with_renamed("amount", "amount.amount").with_renamed("currency", "amount.currency");
     match error.fields() {
         [field] if field.field == "amount.currency" => error.with_code("currency-mismatch"),
         _ => error,

@@ -142,10 +142,13 @@ pub(super) async fn quote_post(
     let ask = match (input.cart, input.lines) {
         (Some(_), Some(_)) => return Err(ApiError::invalid("lines", "give a cart or lines, not both")),
         (None, None) => return Err(ApiError::invalid("cart", "give a cart or lines")),
-        (Some(_), None) if input.customer.is_some() => return Err(ApiError::invalid("customer", "the cart has its customer")),
+        (Some(_), None) if input.customer.is_some() => {
+            return Err(ApiError::invalid("customer", "the cart has its customer"));
+        }
         (Some(cart), None) => {
             if shopper.principal.customer.is_some() {
-                let owner = state.store.read(&shopper.ctx, async |mut tx| cart_get(&mut tx, cart).await).await?.customer;
+                let owner =
+                    state.store.read(&shopper.ctx, async |mut tx| cart_get(&mut tx, cart).await).await?.customer;
                 shopper.may_see(owner, "cart")?;
             }
             Ask::Cart(cart)

@@ -1,7 +1,7 @@
 //! Whose things an operator means: a tenant's, a publisher's, the platform's. Others mean their own.
 
-use heptad_model::id::{PublisherId, TenantId};
 use heptad_model::PageRequest;
+use heptad_model::id::{PublisherId, TenantId};
 use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::publisher::publisher_get;
 use serde::Deserialize;

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use heptad_capabilities::mall::catalog::{Sku, SkuIn as NewSku, SkuPatch as Change, sku_create, sku_get, sku_list, sku_update};
+use heptad_capabilities::mall::catalog::{
+    Sku, SkuIn as NewSku, SkuPatch as Change, sku_create, sku_get, sku_list, sku_update,
+};
 use heptad_model::Currency;
 use heptad_model::id::ProductId;
 use serde::{Deserialize, Serialize};

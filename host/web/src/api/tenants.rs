@@ -80,7 +80,8 @@ pub(super) async fn tenant_post(
 ) -> ApiResult<(StatusCode, Json<TenantOut>)> {
     let TenantIn { slug, name, currency, time_zone, locale } = input;
     let input = NewTenant { slug, name, currency, time_zone, locale };
-    let made = state.store.platform_write(&operator.origin, async |mut tx| tenant_create(&mut tx, &input).await).await?;
+    let made =
+        state.store.platform_write(&operator.origin, async |mut tx| tenant_create(&mut tx, &input).await).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 

@@ -126,7 +126,9 @@ pub(super) async fn token_post(
     Body(input): Body<TokenIn>,
 ) -> ApiResult<(StatusCode, Json<NewTokenOut>)> {
     let role = match input.role.parse() {
-        Ok(Role::Customer) => return Err(ApiError::invalid("role", "tokens for shoppers are made at /v1/customer-tokens")),
+        Ok(Role::Customer) => {
+            return Err(ApiError::invalid("role", "tokens for shoppers are made at /v1/customer-tokens"));
+        }
         Ok(role) => role,
         Err(message) => return Err(ApiError::invalid("role", message)),
     };
@@ -173,7 +175,8 @@ pub(super) async fn token_page(
 ) -> ApiResult<Json<PageOut<TokenOut>>> {
     let scope = scope(&state, &keeper, query.tenant, query.publisher).await?;
     let page = query.page()?;
-    let page = state.store.platform_read(&keeper.origin, async |mut tx| token_list(&mut tx, scope, &page).await).await?;
+    let page =
+        state.store.platform_read(&keeper.origin, async |mut tx| token_list(&mut tx, scope, &page).await).await?;
     Ok(Json(PageOut::of(page, TokenOut::from)))
 }
 

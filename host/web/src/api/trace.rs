@@ -235,7 +235,11 @@ fn candidate_out(candidate: CandidateTrace, reader: Locale) -> CandidateOut {
         reason: reason_out(&candidate.reason, reader),
         computed: candidate.computed.get(),
         given: candidate.given.get(),
-        shares: candidate.shares.iter().map(|share| ShareOut { line: share.line, amount: share.amount.get() }).collect(),
+        shares: candidate
+            .shares
+            .iter()
+            .map(|share| ShareOut { line: share.line, amount: share.amount.get() })
+            .collect(),
         shares_omitted: candidate.shares_omitted,
         notes: candidate.notes.into_iter().map(note_out).collect(),
     }

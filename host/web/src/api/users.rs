@@ -81,7 +81,10 @@ pub(super) async fn user_post(
         return Err(ApiError::invalid("role", format!("`{role}` is for tokens, not for people")));
     }
     if !keeper.principal.role.may_mint(role) {
-        return Err(ApiError::forbidden(format!("a caller of role `{}` may not make a person of role `{role}`", keeper.principal.role)));
+        return Err(ApiError::forbidden(format!(
+            "a caller of role `{}` may not make a person of role `{role}`",
+            keeper.principal.role
+        )));
     }
     if !role.fits(scope) {
         return Err(ApiError::invalid("role", format!("`{role}` is not held there")));

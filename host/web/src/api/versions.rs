@@ -5,12 +5,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::Origin;
 use heptad_model::id::VersionId;
+use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
-    PluginVersion, Review, VersionIn, plugin_of_publisher_list, version_get, version_list, version_queue, version_review, version_submit,
+    PluginVersion, Review, VersionIn, plugin_of_publisher_list, version_get, version_list, version_queue,
+    version_review, version_submit,
 };
 use heptad_platform::principal::Role;
 use heptad_platform::publisher::publisher_get;
-use heptad_platform::PlatformError;
+use heptad_runtime::RuntimeError;
+use heptad_runtime::package::inspect;
 use heptad_store::PlatformTx;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -47,7 +50,8 @@ pub(super) async fn version_post(
     Upload(bytes): Upload,
 ) -> ApiResult<(StatusCode, Json<VersionOut>)> {
     let publisher = maker.publisher()?;
-    let inspected = state.runtime.admit(bytes.into()).await?;
+    let bytes = own_bytes(&state, &maker, bytes.into()).await?;
+    let inspected = state.runtime.admit(bytes).await?;
     let input = VersionIn {
         manifest: inspected.manifest,
         digest: inspected.digest,
@@ -58,6 +62,19 @@ pub(super) async fn version_post(
     let submitted = state.store.platform_write(&maker.origin, submit).await?;
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(submitted.version.into())))
+}
+
+/// Refuses another publisher's plugin before it is compiled and stored.
+async fn own_bytes(state: &AppState, maker: &Maker, bytes: Vec<u8>) -> ApiResult<Vec<u8>> {
+    let id = maker.publisher()?;
+    let (inspected, bytes) =
+        tokio::task::spawn_blocking(move || (inspect(&bytes), bytes)).await.map_err(ApiError::internal)?;
+    let named = inspected.map_err(RuntimeError::from)?.manifest.publisher;
+    let own = state.store.platform_read(&maker.origin, async |mut tx| publisher_get(&mut tx, id).await).await?.slug;
+    if named == own {
+        return Ok(bytes);
+    }
+    Err(PlatformError::PublisherMismatch { named, submitter: own }.into())
 }
 
 /// Lists the versions that wait for a review, the oldest first.
@@ -115,7 +132,13 @@ pub(super) async fn version_reject(
     review(&state, &operator.origin, id, Review::Reject, &input.note).await
 }
 
-async fn review(state: &AppState, origin: &Origin, id: VersionId, review: Review, note: &str) -> ApiResult<Json<VersionOut>> {
+async fn review(
+    state: &AppState,
+    origin: &Origin,
+    id: VersionId,
+    review: Review,
+    note: &str,
+) -> ApiResult<Json<VersionOut>> {
     let decide = async |mut tx| version_review(&mut tx, id, review, note).await;
     Ok(Json(state.store.platform_write(origin, decide).await?.into()))
 }
@@ -145,7 +168,8 @@ pub(super) async fn own_version_page(
         let slug = publisher_get(&mut tx, publisher).await?.slug;
         let versions = version_list(&mut tx, &plugin, &page).await?;
         // All versions of a plugin are one publisher's.
-        Ok(Some(versions).filter(|versions| versions.items.first().is_some_and(|first| first.manifest.publisher == slug)))
+        Ok(Some(versions)
+            .filter(|versions| versions.items.first().is_some_and(|first| first.manifest.publisher == slug)))
     };
     let versions = state.store.platform_read(&maker.origin, list).await?;
     Ok(Json(PageOut::of(versions.ok_or_else(|| ApiError::not_found("plugin"))?, VersionOut::from)))

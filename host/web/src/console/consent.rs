@@ -82,7 +82,8 @@ fn purpose(purposes: &std::collections::BTreeMap<String, String>, locale: Locale
 
 /// What a merchant allowed: all that is required, and the optional ones whose boxes are checked.
 pub(super) fn decision(manifest: &Manifest, checked: &[&str]) -> PermissionSet {
-    let allowed = |wish: &&heptad_model::manifest::PermissionWish| !wish.optional || checked.contains(&wish.name.name());
+    let allowed =
+        |wish: &&heptad_model::manifest::PermissionWish| !wish.optional || checked.contains(&wish.name.name());
     manifest.permissions.iter().filter(allowed).map(|wish| wish.name).collect()
 }
 
@@ -148,13 +149,17 @@ mod tests {
     fn i04_personal_data_stands_apart_and_is_not_proposed() {
         let groups = groups(Words(Locale::ZhCn), &manifest(), None);
         assert_eq!(groups.iter().map(|group| group.class).collect::<Vec<_>>(), ["business", "personal"]);
-        let boxes: Vec<_> = groups.iter().flat_map(|group| &group.asks).map(|ask| (ask.name, ask.optional, ask.granted)).collect();
-        assert_eq!(boxes, [
-            ("mall.catalog.read", false, true),
-            ("mall.inventory.read", true, true),
-            ("mall.orders.read", false, true),
-            ("members.tags.read", true, false),
-        ]);
+        let boxes: Vec<_> =
+            groups.iter().flat_map(|group| &group.asks).map(|ask| (ask.name, ask.optional, ask.granted)).collect();
+        assert_eq!(
+            boxes,
+            [
+                ("mall.catalog.read", false, true),
+                ("mall.inventory.read", true, true),
+                ("mall.orders.read", false, true),
+                ("members.tags.read", true, false),
+            ]
+        );
         assert_eq!(groups[1].asks[0].sentence, "查看顾客买过什么、买过多少");
     }
 

@@ -114,7 +114,7 @@ pub(super) fn page(shell: Shell, failure: &Failure) -> Response {
     let words = shell.words;
     let family = match (failure.status().as_u16(), failure.code()) {
         (_, "csrf") => "csrf",
-        (404, _) => "missing",
+        (404 | 405, _) => "missing",
         (403, _) => "forbidden",
         (429, _) => "limit",
         (503, _) => "busy",

@@ -1,8 +1,10 @@
 //! The fields of a form, after its token was checked.
 
-use axum::extract::{Form, FromRequest, Request};
+use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use heptad_model::PageRequest;
+use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
 use super::visit::Visit;
@@ -61,6 +63,18 @@ impl FromRequest<AppState> for Fields {
             true => Ok(fields),
             false => Err(Failure::Csrf),
         }
+    }
+}
+
+/// What an address says behind its question mark; an address that cannot be read is no page.
+#[derive(Debug)]
+pub(super) struct Asks<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Asks<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, Failure> {
+        Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked)).map_err(|_| Failure::nowhere())
     }
 }
 

@@ -36,7 +36,10 @@ pub(super) struct Attempt {
 impl Attempt {
     pub(super) fn new(login: &str, peer: Option<std::net::IpAddr>) -> Self {
         let login: String = login.trim().to_lowercase().chars().take(254).collect();
-        Self { login: format!("l:{login}"), peer: format!("p:{}", peer.map(|peer| peer.to_string()).unwrap_or_default()) }
+        Self {
+            login: format!("l:{login}"),
+            peer: format!("p:{}", peer.map(|peer| peer.to_string()).unwrap_or_default()),
+        }
     }
 
     fn keys(&self) -> [(&String, u32); 2] {

@@ -28,7 +28,9 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 
 use crate::state::AppState;
-use pages::{carts, catalog, customers, installs, operator, orders, overview, products, publisher, sign_in};
+use pages::{
+    carts, catalog, customers, installs, orders, overview, people, products, publisher, review, sign_in, tenants,
+};
 
 /// The most bytes of a form.
 const FORM_BYTES: usize = 512 << 10;
@@ -61,14 +63,17 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/products/{product}", get(products::show).post(products::change));
     let publishing = Router::new()
         .route("/", get(publisher::list))
-        .route("/upload", get(publisher::upload).post(publisher::upload_post).layer(DefaultBodyLimit::max(publisher::UPLOAD_FORM)))
+        .route(
+            "/upload",
+            get(publisher::upload).post(publisher::upload_post).layer(DefaultBodyLimit::max(publisher::UPLOAD_FORM)),
+        )
         .route("/plugins/{plugin}", get(publisher::show));
     let operating = Router::new()
-        .route("/", get(operator::queue))
-        .route("/versions/{version}", get(operator::version).post(operator::review))
-        .route("/tenants", get(operator::tenants).post(operator::tenant_post))
-        .route("/publishers", get(operator::publishers).post(operator::publisher_post))
-        .route("/people/{scope}", get(operator::people).post(operator::person_post));
+        .route("/", get(review::queue))
+        .route("/versions/{version}", get(review::version).post(review::review))
+        .route("/tenants", get(tenants::tenants).post(tenants::tenant_post))
+        .route("/publishers", get(tenants::publishers).post(tenants::publisher_post))
+        .route("/people/{scope}", get(people::people).post(people::person_post));
     let console = Router::new()
         .route("/console", get(overview::home))
         .route("/console/sign-in", get(sign_in::show).post(sign_in::post))

@@ -96,6 +96,11 @@ impl Shell {
         self.words.locale().tag()
     }
 
+    /// The address of this page without what stands behind its question mark.
+    pub(super) fn here(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
     /// Whether somebody is signed in.
     pub(super) fn is_signed_in(&self) -> bool {
         !self.person.is_empty()
@@ -109,7 +114,8 @@ impl Shell {
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
         let address = |locale: Locale| {
-            let mut pairs: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut pairs: Vec<(&str, &str)> =
+                kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             pairs.push(("lang", locale.tag()));
             format!("{path}?{}", query(&pairs))
         };
@@ -165,9 +171,17 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
         Place::Publisher(_) => &[("", "nav-own-plugins"), ("/upload", "nav-upload")],
         Place::Platform => &[("", "nav-queue"), ("/tenants", "nav-tenants"), ("/publishers", "nav-publishers")],
     };
+    let below =
+        |end: &str| path.strip_prefix(base).is_some_and(|rest| rest == end || rest.starts_with(&format!("{end}/")));
+    // What a place's first page lists lies beside it.
+    let listed = match place {
+        Place::Shop(..) => "",
+        Place::Publisher(_) => "/plugins",
+        Place::Platform => "/versions",
+    };
     let current = |end: &str| match end {
-        "" => path.trim_end_matches('/') == base,
-        end => path.strip_prefix(base).is_some_and(|rest| rest == end || rest.starts_with(&format!("{end}/"))),
+        "" => path.trim_end_matches('/') == base || (!listed.is_empty() && below(listed)),
+        end => below(end),
     };
     let link = |(end, key): &(&str, &str)| Link {
         url: format!("{base}{end}"),

@@ -18,6 +18,7 @@ use heptad_platform::{PlatformError, Role, Scope};
 use super::failure::{self, Failure, query};
 use super::shell::Shell;
 use crate::auth::session_cookie;
+use crate::error::ApiError;
 use crate::extract::{Asked, peer};
 use crate::state::AppState;
 
@@ -83,6 +84,10 @@ fn constant_time_eq(left: &str, right: &str) -> bool {
     Sha256::digest(left) == Sha256::digest(right)
 }
 
+fn is_page(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
+
 /// A cookie for the whole host, out of reach of scripts and of other sites; bound to the host by its name's prefix where
 /// it is for HTTPS alone.
 pub(super) fn cookie(state: &AppState, name: String, value: String) -> Cookie<'static> {
@@ -125,6 +130,11 @@ pub(super) async fn visit(State(state): State<AppState>, request: Request, next:
     let response = next.run(Request::from_parts(parts, body)).await;
     let response = match response.extensions().get::<Failure>().cloned() {
         Some(failure) => failed(&visit, &failure),
+        // A refusal of the router itself, such as a method that an address does not know.
+        None if response.status().is_client_error() && !is_page(&response) => {
+            let error = ApiError::new(response.status(), "refused", "this address does not take such a request");
+            failed(&visit, &Failure::Problem(error))
+        }
         None => response,
     };
     secured((jar, response).into_response())

@@ -124,13 +124,23 @@ impl Reader<'_> {
             }
             Outcome::Answered if given == Minor::ZERO => ("idle", self.words.t("outcome-nothing"), None),
             Outcome::Answered => ("good", self.words.t("outcome-given"), None),
-            Outcome::Failed { code, message } => ("bad", self.failure("failed", code), Some(format!("{code}: {message}"))),
-            Outcome::Skipped { code, message } => ("bad", self.failure("skipped", code), Some(format!("{code}: {message}"))),
+            Outcome::Failed { code, message } => {
+                ("bad", self.failure("failed", code), Some(format!("{code}: {message}")))
+            }
+            Outcome::Skipped { code, message } => {
+                ("bad", self.failure("skipped", code), Some(format!("{code}: {message}")))
+            }
         };
         let mut offers: Vec<Offer> = traced.operations.iter().flat_map(|operation| self.operation(operation)).collect();
         if traced.ignored_candidates > 0 {
             let sentence = self.words.t1("why-ignored", "n", traced.ignored_candidates);
-            offers.push(Offer { reason: sentence, asked: String::new(), given: String::new(), notes: Vec::new(), shares: Vec::new() });
+            offers.push(Offer {
+                reason: sentence,
+                asked: String::new(),
+                given: String::new(),
+                notes: Vec::new(),
+                shares: Vec::new(),
+            });
         }
         Call {
             plugin: self.name(&call.plugin),
@@ -142,7 +152,11 @@ impl Reader<'_> {
             detail,
             given: self.look.off(self.currency, given),
             offers,
-            denials: traced.denials.iter().map(|denial| denial.reason.sentence(self.words.locale()).to_owned()).collect(),
+            denials: traced
+                .denials
+                .iter()
+                .map(|denial| denial.reason.sentence(self.words.locale()).to_owned())
+                .collect(),
             fuel: look::count(call.fuel),
             time: look::millis(call.micros),
             host_calls: call.host_calls,
@@ -211,7 +225,8 @@ impl Reader<'_> {
     fn note(&self, note: &Note, strategy: Option<&str>) -> String {
         match note {
             Note::Capped { asked, left } => {
-                let asked = Minor::new(*asked).map_or_else(|_| asked.to_string(), |asked| self.look.money(self.currency, asked));
+                let asked = Minor::new(*asked)
+                    .map_or_else(|_| asked.to_string(), |asked| self.look.money(self.currency, asked));
                 self.words.t2("note-capped", "asked", asked, "left", self.look.money(self.currency, *left))
             }
             Note::Dropped { code, message } => {

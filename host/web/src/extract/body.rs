@@ -87,7 +87,9 @@ fn field(path: &Path, message: &str) -> String {
             Segment::Unknown => None,
         })
         .collect();
-    let named = ["unknown field `", "missing field `", "duplicate field `"].iter().find_map(|start| message.strip_prefix(start));
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| message.strip_prefix(start));
     if let Some(name) = named.and_then(|rest| rest.split('`').next())
         && parts.last().is_none_or(|last| last != name)
     {

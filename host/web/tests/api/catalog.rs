@@ -19,6 +19,8 @@ both_databases! {
             assert!(!wish["purpose"].as_str().unwrap().is_empty());
             assert_eq!(page["settings_schema"]["properties"]["tag"]["type"], "string");
         }
+        // Who names no language reads the shop's.
+        assert_eq!(host.get(&shop.staff, "/v1/plugins/member-pricing").await.expect(200)["title"], "会员价");
         assert_eq!(host.get(&shop.staff, "/v1/plugins/none").await.problem(404), "not-found");
     }
 

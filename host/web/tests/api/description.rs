@@ -24,7 +24,11 @@ async fn the_description_is_whole() {
             for part in path.split('/').filter(|part| part.starts_with('{')) {
                 let name = part.trim_matches(['{', '}']);
                 let parameters = operation["parameters"].as_array().unwrap();
-                assert_eq!(parameters.iter().filter(|parameter| parameter["name"] == name).count(), 1, "{named}: {name}");
+                assert_eq!(
+                    parameters.iter().filter(|parameter| parameter["name"] == name).count(),
+                    1,
+                    "{named}: {name}"
+                );
             }
         }
     }
@@ -37,7 +41,8 @@ async fn the_description_is_whole() {
     }
     for (name, schema) in schemas {
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
-            let said = property["description"].is_string() || property["$ref"].is_string() || property["oneOf"].is_array();
+            let said =
+                property["description"].is_string() || property["$ref"].is_string() || property["oneOf"].is_array();
             assert!(said, "{name}.{field} is not explained");
         }
     }

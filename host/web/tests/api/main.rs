@@ -11,6 +11,7 @@ mod journey;
 mod limits;
 mod misbehaving;
 mod orders;
+mod promotions;
 mod sessions;
 mod stock;
 mod tenants;

@@ -62,10 +62,12 @@ pub(crate) async fn installed(host: &TestHost, shop: &TestShop, plugin: &str, se
 pub(crate) async fn stocked(host: &TestHost, slug: &str, code: &str) -> Stocked {
     let shop = host.shop(slug, "CNY").await;
     let product = sku(host, &shop, code, 19_900, &["member-price"]).await;
-    let customer = id(&host.post(&shop.shop, "/v1/customers", &json!({"name": "Li Lei", "tier": "gold"})).await.expect(201));
+    let customer =
+        id(&host.post(&shop.shop, "/v1/customers", &json!({"name": "Li Lei", "tier": "gold"})).await.expect(201));
     let minted = host.post(&shop.shop, "/v1/customer-tokens", &json!({"customer": customer})).await.expect(201);
     let shopper = minted["secret"].as_str().unwrap().to_owned();
-    let token_id = id(&host.post(&shop.owner, "/v1/tokens", &json!({"name": "spare", "role": "shop"})).await.expect(201));
+    let token_id =
+        id(&host.post(&shop.owner, "/v1/tokens", &json!({"name": "spare", "role": "shop"})).await.expect(201));
     let ordered = cart(host, &shop, Some(&customer), &[(code, 1)]).await;
     let placed = id(&quote(host, &shop, &ordered).await);
     let order = id(&place(host, &shop.shop, &placed, "stock").await.expect(201));

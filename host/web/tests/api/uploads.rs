@@ -6,7 +6,8 @@ use heptad_store::both_databases;
 use heptad_web::testing::{Answer, TestHost, guest};
 use serde_json::json;
 use wasm_encoder::{
-    Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, CustomSection, InstanceType, PrimitiveValType,
+    Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, CustomSection, InstanceType,
+    PrimitiveValType,
 };
 
 /// A component that imports this function of this interface, with the manifest of a plugin that asks for nothing.
@@ -89,6 +90,7 @@ both_databases! {
         let host = TestHost::start(database).await;
         let (own, other) = (host.publisher("heptad").await, host.publisher("somebody").await);
         assert_eq!(upload(&host, &other.token, guest("hello-discount")).await.problem(422), "publisher-mismatch");
+        assert_eq!(host.stored_components(), 0);
         let first = upload(&host, &own.token, guest("hello-discount")).await.expect(201);
         assert_eq!(upload(&host, &own.token, guest("hello-discount")).await.expect(200), first);
         let path = format!("/v1/versions/{}", first["id"].as_str().unwrap());

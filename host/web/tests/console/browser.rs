@@ -108,15 +108,19 @@ impl Page {
 
     /// All forms.
     pub(crate) fn forms(&self) -> Vec<Form> {
-        let mut forms: Vec<Form> = Vec::new();
-        let (mut open, mut select, mut area, mut button): (bool, Option<String>, Option<String>, bool) = (false, None, None, false);
+        let (mut forms, mut elsewhere): (Vec<Form>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut open, mut select, mut area, mut button): (bool, Option<String>, Option<String>, bool) =
+            (false, None, None, false);
         for piece in tokens(&self.html) {
             let value = || attribute(piece, "value").unwrap_or_default();
             let name = attribute(piece, "name");
             match (tag(piece).as_deref(), forms.last_mut()) {
                 (Some("form"), _) => {
                     let action = attribute(piece, "action").unwrap_or_else(|| self.path.clone());
-                    forms.push(Form { action, ..Form::default() });
+                    let id = attribute(piece, "id").unwrap_or_default();
+                    // A button may stand elsewhere and name its form.
+                    let buttons = if elsewhere.contains(&id) { vec![Default::default()] } else { Vec::new() };
+                    forms.push(Form { action, buttons, ..Form::default() });
                     open = true;
                 }
                 (Some("/form"), _) => open = false,
@@ -143,10 +147,17 @@ impl Page {
                     form.fields.extend(area.clone().map(|name| (name, String::new())));
                 }
                 (Some("/textarea"), _) => area = None,
-                (Some("button"), Some(form)) if open => {
-                    form.buttons.push((name.unwrap_or_default(), value(), attribute(piece, "aria-label").unwrap_or_default()));
-                    button = true;
-                }
+                (Some("button"), Some(form)) if open => match attribute(piece, "form") {
+                    Some(other) => elsewhere.push(other),
+                    None => {
+                        form.buttons.push((
+                            name.unwrap_or_default(),
+                            value(),
+                            attribute(piece, "aria-label").unwrap_or_default(),
+                        ));
+                        button = true;
+                    }
+                },
                 (Some("/button"), _) => button = false,
                 (None, Some(form)) if open && button => {
                     if let Some((_, _, label)) = form.buttons.last_mut() {
@@ -249,7 +260,10 @@ impl<'a> Browser<'a> {
     pub(crate) async fn upload(&mut self, form: &Form, file: &[u8]) -> Page {
         let mut body = Vec::new();
         for (name, value) in form.fields.iter().filter(|(name, _)| name != "file") {
-            body.extend(format!("--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes());
+            body.extend(
+                format!("--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .into_bytes(),
+            );
         }
         let head = "--b0undary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"p.wasm\"\r\nContent-Type: application/wasm\r\n\r\n";
         body.extend(head.as_bytes());
@@ -274,7 +288,8 @@ impl<'a> Browser<'a> {
         let (mut method, mut path, mut body) = (method, path.to_owned(), body);
         for _ in 0..10 {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let mut request = Request::builder().method(method.clone()).uri(&path).header(header::COOKIE, cookies.join("; "));
+            let mut request =
+                Request::builder().method(method.clone()).uri(&path).header(header::COOKIE, cookies.join("; "));
             if !self.language.is_empty() {
                 request = request.header(header::ACCEPT_LANGUAGE, &self.language);
             }

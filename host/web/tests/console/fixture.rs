@@ -48,7 +48,8 @@ impl World {
         };
         let write = async |mut tx: heptad_store::Tx| {
             let product = product_create(&mut tx, input.clone()).await?;
-            let sku = SkuIn { code: code.to_owned(), product: product.id, name: name.to_owned(), price: Minor::new(price)? };
+            let sku =
+                SkuIn { code: code.to_owned(), product: product.id, name: name.to_owned(), price: Minor::new(price)? };
             sku_create(&mut tx, sku).await
         };
         let made: Result<_, CapabilityError> = self.host.state.store.write(&ctx, write).await;

@@ -97,7 +97,7 @@ both_databases! {
         };
         let page = browser.open(&world.at("/plugins")).await.expect(200);
         assert_eq!(order(&page.html), ["member-pricing", "quantity-breaks", "hello-discount"]);
-        let last_up = page.forms().into_iter().filter(|form| form.get("to") == "up").next_back().unwrap();
+        let last_up = page.forms().into_iter().rfind(|form| form.get("to") == "up").unwrap();
         let page = browser.send(&last_up).await.expect(200);
         assert_eq!(order(&page.html), ["member-pricing", "hello-discount", "quantity-breaks"]);
         let first_down = page.forms().into_iter().find(|form| form.get("to") == "down").unwrap();
@@ -121,7 +121,8 @@ async fn flow(world: &World, words: &Words) {
     browser.sign_in(&world.owner.login).await.expect(200);
     let page = browser.open(&world.at(&format!("/catalog?q={}", words.search.replace(' ', "+")))).await.expect(200);
     browser.rest();
-    let page = browser.follow(&page, if words.language == "en" { "Member pricing" } else { "会员价" }).await.expect(200);
+    let page =
+        browser.follow(&page, if words.language == "en" { "Member pricing" } else { "会员价" }).await.expect(200);
     let page = browser.follow(&page, words.install).await.expect(200);
     // Four permissions in the platform's sentences, each with its purpose; the optional ones may be declined.
     let locale = heptad_model::Locale::parse(words.language).unwrap();
@@ -130,7 +131,8 @@ async fn flow(world: &World, words: &Words) {
     }
     page.shows(words.personal);
     let consent = page.form("/install");
-    let boxes: Vec<&str> = consent.fields.iter().filter(|(name, _)| name == "allow").map(|(_, value)| value.as_str()).collect();
+    let boxes: Vec<&str> =
+        consent.fields.iter().filter(|(name, _)| name == "allow").map(|(_, value)| value.as_str()).collect();
     assert_eq!(boxes, ["mall.inventory.read"], "an optional wish about people is not proposed");
     let page = browser.send(&consent.without("allow", "mall.inventory.read").by(words.agree)).await.expect(200);
     let url = page.path.split('?').next().unwrap().to_owned();

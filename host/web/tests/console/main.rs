@@ -9,4 +9,5 @@ mod installing;
 mod ordering;
 mod pages;
 mod publishing;
+mod routes;
 mod sentences;

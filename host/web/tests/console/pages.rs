@@ -128,7 +128,11 @@ fn sound(page: &Page) {
     for form in page.forms() {
         let posts = !html.contains(&format!("method=\"get\" action=\"{}\"", form.action));
         let is_search = form.fields.iter().any(|(name, _)| name == "q" || name == "who");
-        assert!(is_search || !posts || !form.get("csrf").is_empty(), "a form without a token in {}: {form:?}", page.path);
+        assert!(
+            is_search || !posts || !form.get("csrf").is_empty(),
+            "a form without a token in {}: {form:?}",
+            page.path
+        );
         assert!(!form.buttons.is_empty(), "a form that needs a script in {}: {form:?}", page.path);
     }
     let ids: Vec<&str> = html.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
@@ -142,7 +146,26 @@ fn sound(page: &Page) {
     // A key that has no sentence would stand there by itself.
     for word in page.text().split(' ') {
         let is_key = word.contains('-') && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-        let families = ["nav-", "done-", "failure-", "refusal-", "rule-", "outcome-", "order-", "cart-", "step-", "why-", "class-", "point-", "plugin-", "installs-"];
-        assert!(!is_key || !families.iter().any(|family| word.starts_with(family)), "a key without a sentence in {}: {word}", page.path);
+        let families = [
+            "nav-",
+            "done-",
+            "failure-",
+            "refusal-",
+            "rule-",
+            "outcome-",
+            "order-",
+            "cart-",
+            "step-",
+            "why-",
+            "class-",
+            "point-",
+            "plugin-",
+            "installs-",
+        ];
+        assert!(
+            !is_key || !families.iter().any(|family| word.starts_with(family)),
+            "a key without a sentence in {}: {word}",
+            page.path
+        );
     }
 }

@@ -15,7 +15,8 @@ fn sentences(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
                 last = key.to_owned();
                 sentences.insert(last.clone(), BTreeSet::new());
             }
-            let names = line.split('$').skip(1).map(|rest| rest.split([' ', '}']).next().unwrap_or_default().to_owned());
+            let names =
+                line.split('$').skip(1).map(|rest| rest.split([' ', '}']).next().unwrap_or_default().to_owned());
             sentences.entry(last.clone()).or_default().extend(names);
         }
     }
@@ -38,7 +39,8 @@ fn files(folder: &Path, end: &str, into: &mut Vec<(String, String)>) {
 #[test]
 fn every_sentence_stands_in_both_languages() {
     let (zh, en) = (sentences("zh-CN"), sentences("en"));
-    let missing: Vec<_> = zh.keys().filter(|key| !en.contains_key(*key)).chain(en.keys().filter(|key| !zh.contains_key(*key))).collect();
+    let missing: Vec<_> =
+        zh.keys().filter(|key| !en.contains_key(*key)).chain(en.keys().filter(|key| !zh.contains_key(*key))).collect();
     assert!(missing.is_empty(), "in one language only: {missing:?}");
     for (key, names) in &zh {
         assert_eq!(names, &en[key], "placeholders of `{key}`");
@@ -74,7 +76,10 @@ fn every_sentence_is_asked_for() {
     files(&root.join("src/console"), ".rs", &mut sources);
     let all: String = sources.into_iter().map(|(_, source)| source).collect();
     // Their keys are put together from data: codes, states, points, what was done.
-    let families = ["done-", "refusal-", "rule-", "outcome-", "class-", "point-", "method-", "version-", "failure-", "dropped-", "step-", "role-"];
+    let families = [
+        "done-", "refusal-", "rule-", "outcome-", "class-", "point-", "method-", "version-", "failure-", "dropped-",
+        "step-", "role-",
+    ];
     let idle: Vec<_> = sentences("en")
         .into_keys()
         .filter(|key| !families.iter().any(|family| key.starts_with(family)) && !all.contains(&format!("\"{key}\"")))

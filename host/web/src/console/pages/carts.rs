@@ -1,9 +1,8 @@
 //! A cart for trying out: a customer, lines, the price with the reason for it, and the order.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use heptad_capabilities::members::customer_find;
 use heptad_capabilities::mall::cart::{
     Cart, CartLine, MAX_QUANTITY, cart_create, cart_get, cart_lines_add, cart_lines_set,
 };
@@ -11,7 +10,7 @@ use heptad_capabilities::mall::catalog::{Sku, sku_find, sku_get_many};
 use heptad_capabilities::mall::order::order_place;
 use heptad_capabilities::mall::quote::{Quote, QuoteIn, quote_create, quote_get, quote_trace};
 use heptad_capabilities::mall::trace::{DenialTrace, Trace};
-use heptad_capabilities::members::{Customer, customer_get};
+use heptad_capabilities::members::{Customer, customer_find, customer_get};
 use heptad_capabilities::{CapabilityError, IdempotencyKey};
 use heptad_model::id::{CartId, CustomerId, QuoteId, RequestId};
 use heptad_platform::install_list;
@@ -19,10 +18,10 @@ use heptad_store::Tx;
 use serde::Deserialize;
 
 use super::go;
-use super::orders::{LineRow, customer_title, plugin_names};
+use super::orders::{LineRow, customer_title, plugin_names, sku_title};
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure};
-use crate::console::fields::Fields;
+use crate::console::fields::{Asks, Fields};
 use crate::console::shell::{Shell, page, page_with};
 use crate::console::why::{Reader, Why};
 use crate::state::AppState;
@@ -50,7 +49,8 @@ pub(in crate::console) async fn create(shop: Shop, State(state): State<AppState>
     if fields.has("sample") {
         let (customer, lines) = state.store.read(&shop.ctx, async |mut tx| sample(&mut tx).await).await?;
         if !lines.is_empty() {
-            let quoted = quote_create(&state.store, &*state.runtime, &shop.ctx, QuoteIn::Lines { customer, lines }).await?;
+            let quoted =
+                quote_create(&state.store, &*state.runtime, &shop.ctx, QuoteIn::Lines { customer, lines }).await?;
             return Ok(go(shop.url(format_args!("/carts/{}?quote={}", quoted.quote.cart, quoted.quote.id))));
         }
     }
@@ -180,7 +180,9 @@ async fn fetch(state: &AppState, shop: &Shop, id: CartId, asked: &Asked) -> Resu
 
 /// Whether the quote is of this cart as it is now, and can still be placed.
 fn holds(quote: &Quote, cart: &Cart, now: heptad_model::Millis) -> bool {
-    let same = |(line, of): (&heptad_capabilities::mall::quote::PricedLine, &CartLine)| line.sku == of.sku && line.quantity == of.quantity;
+    let same = |(line, of): (&heptad_capabilities::mall::quote::PricedLine, &CartLine)| {
+        line.sku == of.sku && line.quantity == of.quantity
+    };
     quote.cart == cart.id
         && quote.customer == cart.customer
         && quote.lines.len() == cart.lines.len()
@@ -192,11 +194,13 @@ fn cart_page(shop: Shop, found: Found, asked: &Asked) -> CartPage {
     let Found { cart, known, customer, quote, skus, customers, names } = found;
     let currency = shop.record.tenant.currency;
     let name_of = |code: &str| known.iter().find(|sku| sku.code == code);
+    let titles: Vec<String> =
+        cart.lines.iter().map(|line| name_of(&line.sku).map_or_else(|| line.sku.clone(), sku_title)).collect();
     let reader = Reader {
         words: shop.words(),
         look: &shop.look,
         currency,
-        lines: cart.lines.iter().map(|line| name_of(&line.sku).map_or(line.sku.as_str(), |sku| sku.name.as_str())).collect(),
+        lines: titles.iter().map(String::as_str).collect(),
         names: &names,
     };
     let parts = quote.as_ref().map(|(_, trace)| reader.parts(trace)).unwrap_or_default();
@@ -204,7 +208,7 @@ fn cart_page(shop: Shop, found: Found, asked: &Asked) -> CartPage {
         let priced = quote.as_ref().and_then(|(quote, _)| quote.lines.get(index));
         let sku = name_of(&line.sku);
         LineRow {
-            name: sku.map_or_else(|| line.sku.clone(), |sku| sku.name.clone()),
+            name: titles.get(index).cloned().unwrap_or_default(),
             sku: line.sku.clone(),
             quantity: line.quantity,
             unit_price: sku.map(|sku| shop.money(sku.price)).unwrap_or_default(),
@@ -227,7 +231,7 @@ fn cart_page(shop: Shop, found: Found, asked: &Asked) -> CartPage {
     });
     let sku_row = |sku: &Sku| SkuRow {
         code: sku.code.clone(),
-        name: sku.name.clone(),
+        name: sku_title(sku),
         price: shop.money(sku.price),
         tags: sku.tags.clone(),
     };
@@ -250,7 +254,11 @@ fn cart_page(shop: Shop, found: Found, asked: &Asked) -> CartPage {
 }
 
 /// `GET …/carts/{cart}`.
-pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>, Query(asked): Query<Asked>) -> ConsoleResult {
+pub(in crate::console) async fn show(
+    shop: Shop,
+    State(state): State<AppState>,
+    Asks(asked): Asks<Asked>,
+) -> ConsoleResult {
     let found = fetch(&state, &shop, shop.id("cart")?, &asked).await?;
     page(&cart_page(shop, found, &asked))
 }
@@ -303,7 +311,13 @@ pub(in crate::console) async fn change(shop: Shop, State(state): State<AppState>
 }
 
 /// The cart's page with the reason why something was refused.
-async fn refused(shop: Shop, state: &AppState, id: CartId, problem: String, denials: Vec<(String, String)>) -> ConsoleResult {
+async fn refused(
+    shop: Shop,
+    state: &AppState,
+    id: CartId,
+    problem: String,
+    denials: Vec<(String, String)>,
+) -> ConsoleResult {
     let asked = Asked::default();
     let found = fetch(state, &shop, id, &asked).await?;
     let page = CartPage { problem: Some(problem), denials, ..cart_page(shop, found, &asked) };
@@ -314,7 +328,8 @@ async fn refused(shop: Shop, state: &AppState, id: CartId, problem: String, deni
 pub(in crate::console) async fn add(shop: Shop, State(state): State<AppState>, fields: Fields) -> ConsoleResult {
     let id: CartId = shop.id("cart")?;
     let line = CartLine { sku: fields.text("sku").to_owned(), quantity: 1 };
-    let cart = state.store.write(&shop.ctx, async |mut tx| cart_lines_add(&mut tx, id, line.clone(), None).await).await?;
+    let cart =
+        state.store.write(&shop.ctx, async |mut tx| cart_lines_add(&mut tx, id, line.clone(), None).await).await?;
     priced(&state, &shop, &cart, "").await
 }
 

@@ -1,7 +1,7 @@
 //! The catalog: searching plugins, a plugin's own page, and installing with consent.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use heptad_model::{Manifest, PageRequest};
 use heptad_platform::catalog::{Plugin, PluginVersion, plugin_get, plugin_list, version_approved_list};
 use heptad_platform::install::{Install, InstallIn, install_create};
@@ -12,7 +12,7 @@ use super::go;
 use crate::console::consent::{self, Group, PointWords};
 use crate::console::desk::Shop;
 use crate::console::failure::ConsoleResult;
-use crate::console::fields::{Fields, Listing};
+use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::look;
 use crate::console::shell::{Shell, page};
 use crate::state::AppState;
@@ -56,7 +56,7 @@ async fn installed(state: &AppState, shop: &Shop) -> Result<Vec<Install>, StoreE
 pub(in crate::console) async fn list(
     shop: Shop,
     State(state): State<AppState>,
-    Query(listing): Query<Listing>,
+    Asks(listing): Asks<Listing>,
 ) -> ConsoleResult {
     let (search, asked) = (listing.search(), listing.page(PER_PAGE)?);
     let read = async |mut tx| plugin_list(&mut tx, &search, &asked).await;
@@ -75,12 +75,7 @@ pub(in crate::console) async fn list(
             installed: installed.iter().any(|install| install.plugin == plugin.name),
         }
     };
-    page(&CatalogPage {
-        cards: found.items.iter().map(card).collect(),
-        search,
-        next: found.next,
-        shell: shop.shell,
-    })
+    page(&CatalogPage { cards: found.items.iter().map(card).collect(), search, next: found.next, shell: shop.shell })
 }
 
 /// A version in a list.

@@ -1,10 +1,12 @@
 //! Customers: finding one, tier and tags.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_capabilities::CapabilityError;
-use heptad_capabilities::members::{Customer, CustomerPatch, customer_find, customer_get, customer_list, customer_update};
+use heptad_capabilities::members::{
+    Customer, CustomerPatch, customer_find, customer_get, customer_list, customer_update,
+};
 use heptad_model::Page;
 use heptad_model::id::CustomerId;
 
@@ -12,7 +14,7 @@ use super::go;
 use super::orders::customer_title;
 use crate::console::desk::Shop;
 use crate::console::failure::ConsoleResult;
-use crate::console::fields::{Fields, Listing};
+use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::shell::{Shell, page, page_with};
 use crate::state::AppState;
 
@@ -41,7 +43,7 @@ struct CustomersPage {
 pub(in crate::console) async fn list(
     shop: Shop,
     State(state): State<AppState>,
-    Query(listing): Query<Listing>,
+    Asks(listing): Asks<Listing>,
 ) -> ConsoleResult {
     let (search, asked) = (listing.search(), listing.page(PER_PAGE)?);
     let read = async |mut tx: heptad_store::Tx| match search.is_empty() {

@@ -116,7 +116,11 @@ pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) 
 
 /// `POST …/plugins/{install}`: saves the settings, and enables the plugin if that button was pressed; or changes the rows
 /// of the form and shows it again.
-pub(in crate::console) async fn settings_post(shop: Shop, State(state): State<AppState>, fields: Fields) -> ConsoleResult {
+pub(in crate::console) async fn settings_post(
+    shop: Shop,
+    State(state): State<AppState>,
+    fields: Fields,
+) -> ConsoleResult {
     shop.owner()?;
     let install = fetch(&state, &shop).await?;
     let schema = install.manifest.settings.as_ref();
@@ -145,7 +149,11 @@ pub(in crate::console) async fn settings_post(shop: Shop, State(state): State<Ap
 }
 
 /// `POST …/plugins/{install}/permissions`.
-pub(in crate::console) async fn permissions_post(shop: Shop, State(state): State<AppState>, fields: Fields) -> ConsoleResult {
+pub(in crate::console) async fn permissions_post(
+    shop: Shop,
+    State(state): State<AppState>,
+    fields: Fields,
+) -> ConsoleResult {
     shop.owner()?;
     let install = fetch(&state, &shop).await?;
     let checked: Vec<&str> = fields.all("allow").collect();
@@ -177,7 +185,11 @@ pub(in crate::console) async fn move_post(shop: Shop, State(state): State<AppSta
 }
 
 /// `POST …/plugins/{install}/enable`.
-pub(in crate::console) async fn enable_post(shop: Shop, State(state): State<AppState>, _fields: Fields) -> ConsoleResult {
+pub(in crate::console) async fn enable_post(
+    shop: Shop,
+    State(state): State<AppState>,
+    _fields: Fields,
+) -> ConsoleResult {
     shop.owner()?;
     let id: InstallId = shop.id("install")?;
     match state.store.write(&shop.ctx, async |mut tx| install_enable(&mut tx, id).await).await {
@@ -195,7 +207,11 @@ pub(in crate::console) async fn enable_post(shop: Shop, State(state): State<AppS
 }
 
 /// `POST …/plugins/{install}/disable`.
-pub(in crate::console) async fn disable_post(shop: Shop, State(state): State<AppState>, _fields: Fields) -> ConsoleResult {
+pub(in crate::console) async fn disable_post(
+    shop: Shop,
+    State(state): State<AppState>,
+    _fields: Fields,
+) -> ConsoleResult {
     shop.owner()?;
     let id: InstallId = shop.id("install")?;
     state.store.write(&shop.ctx, async |mut tx| install_disable(&mut tx, id).await).await?;
@@ -228,7 +244,11 @@ pub(in crate::console) async fn uninstall(shop: Shop, State(state): State<AppSta
 }
 
 /// `POST …/plugins/{install}/uninstall`.
-pub(in crate::console) async fn uninstall_post(shop: Shop, State(state): State<AppState>, _fields: Fields) -> ConsoleResult {
+pub(in crate::console) async fn uninstall_post(
+    shop: Shop,
+    State(state): State<AppState>,
+    _fields: Fields,
+) -> ConsoleResult {
     shop.owner()?;
     let id: InstallId = shop.id("install")?;
     state.store.write(&shop.ctx, async |mut tx| install_delete(&mut tx, id).await).await?;

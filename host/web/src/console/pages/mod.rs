@@ -4,12 +4,14 @@ pub(super) mod carts;
 pub(super) mod catalog;
 pub(super) mod customers;
 pub(super) mod installs;
-pub(super) mod operator;
 pub(super) mod orders;
 pub(super) mod overview;
+pub(super) mod people;
 pub(super) mod products;
 pub(super) mod publisher;
+pub(super) mod review;
 pub(super) mod sign_in;
+pub(super) mod tenants;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

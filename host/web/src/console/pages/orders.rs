@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use heptad_capabilities::mall::order::{Order, OrderHead, OrderStatus, order_get, order_list, order_trace};
+use heptad_capabilities::mall::catalog::{Sku, sku_get_many};
+use heptad_capabilities::mall::order::{Order, OrderHead, OrderLine, OrderStatus, order_get, order_list, order_trace};
 use heptad_capabilities::mall::payment::{Payment, PaymentIn, payment_list, payment_record};
 use heptad_capabilities::mall::trace::Trace;
 use heptad_capabilities::members::{Customer, customer_get};
@@ -17,7 +18,7 @@ use heptad_platform::install_list;
 use super::{catalog, go};
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure};
-use crate::console::fields::{Fields, Listing};
+use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::look;
 use crate::console::shell::{Shell, page, page_with};
 use crate::console::why::{LinePart, Reader, Why};
@@ -55,7 +56,11 @@ impl OrderRow {
 }
 
 fn source(shop: &Shop, source: &str) -> String {
-    if source == "shop" { shop.words().t("order-source-shop") } else { shop.words().t1("order-source-import", "name", source) }
+    if source == "shop" {
+        shop.words().t("order-source-shop")
+    } else {
+        shop.words().t1("order-source-import", "name", source)
+    }
 }
 
 fn status(shop: &Shop, status: OrderStatus) -> (String, &'static str) {
@@ -85,7 +90,7 @@ struct OrdersPage {
 pub(in crate::console) async fn list(
     shop: Shop,
     State(state): State<AppState>,
-    Query(listing): Query<Listing>,
+    Asks(listing): Asks<Listing>,
 ) -> ConsoleResult {
     let asked = listing.page(PER_PAGE)?;
     let found = state.store.read(&shop.ctx, async |mut tx| order_list(&mut tx, &asked).await).await?;
@@ -153,6 +158,15 @@ struct Found {
     payments: Vec<Payment>,
     customer: Option<Customer>,
     names: HashMap<String, String>,
+    skus: Vec<Sku>,
+}
+
+/// A SKU with its product: the SKU's own name often says only which variant it is.
+pub(super) fn sku_title(sku: &Sku) -> String {
+    match sku.name.contains(&sku.product_name) {
+        true => sku.name.clone(),
+        false => format!("{} · {}", sku.product_name, sku.name),
+    }
 }
 
 /// The names of the shop's plugins for people.
@@ -170,7 +184,9 @@ async fn fetch(state: &AppState, shop: &Shop, id: OrderId) -> Result<Found, Fail
             None => None,
         };
         let names = plugin_names(shop, &install_list(&mut tx).await?);
-        Ok::<_, CapabilityError>(Found { order, trace, payments, customer, names })
+        let codes: Vec<String> = order.lines.iter().map(|line| line.sku.clone()).collect();
+        let skus = sku_get_many(&mut tx, &codes).await?;
+        Ok::<_, CapabilityError>(Found { order, trace, payments, customer, names, skus })
     };
     Ok(state.store.read(&shop.ctx, read).await?)
 }
@@ -181,18 +197,22 @@ pub(super) fn customer_title(customer: &Customer) -> String {
 }
 
 fn order_page(shop: Shop, found: Found, form: PaymentForm) -> OrderPage {
-    let Found { order, trace, payments, customer, names } = found;
+    let Found { order, trace, payments, customer, names, skus } = found;
     let head = &order.head;
+    // The order keeps the SKU's name of its day; a SKU that still has it is shown with its product.
+    let known = |line: &OrderLine| skus.iter().find(|sku| sku.code == line.sku && sku.name == line.name);
+    let titles: Vec<String> =
+        order.lines.iter().map(|line| known(line).map_or_else(|| line.name.clone(), sku_title)).collect();
     let reader = Reader {
         words: shop.words(),
         look: &shop.look,
         currency: head.currency,
-        lines: order.lines.iter().map(|line| line.name.as_str()).collect(),
+        lines: titles.iter().map(String::as_str).collect(),
         names: &names,
     };
     let money = |amount: Minor| shop.look.money(head.currency, amount);
-    let lines = order.lines.iter().zip(reader.parts(&trace)).map(|(line, parts)| LineRow {
-        name: line.name.clone(),
+    let lines = order.lines.iter().zip(&titles).zip(reader.parts(&trace)).map(|((line, title), parts)| LineRow {
+        name: title.clone(),
         sku: line.sku.clone(),
         quantity: line.quantity,
         unit_price: money(line.unit_price),

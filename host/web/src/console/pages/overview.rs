@@ -74,7 +74,11 @@ pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) 
         Step { key: "step-products", done: !products.items.is_empty(), url: shop.url("/products") },
         Step { key: "step-install", done: !installs.is_empty(), url: shop.url("/catalog") },
         Step { key: "step-enable", done: enabled > 0, url: plugins_page },
-        Step { key: "step-cart", done: orders.items.iter().any(|order| order.source == "shop"), url: shop.url("/carts") },
+        Step {
+            key: "step-cart",
+            done: orders.items.iter().any(|order| order.source == "shop"),
+            url: shop.url("/carts"),
+        },
     ];
     page(&OverviewPage {
         name: shop.record.name.clone(),

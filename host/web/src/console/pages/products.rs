@@ -1,7 +1,7 @@
 //! Products: finding one, and the tags by which plugins choose.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{
@@ -14,7 +14,7 @@ use super::customers::tags_of;
 use super::go;
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure};
-use crate::console::fields::{Fields, Listing};
+use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::shell::{Shell, page, page_with};
 use crate::state::AppState;
 
@@ -42,7 +42,7 @@ struct ProductsPage {
 pub(in crate::console) async fn list(
     shop: Shop,
     State(state): State<AppState>,
-    Query(listing): Query<Listing>,
+    Asks(listing): Asks<Listing>,
 ) -> ConsoleResult {
     let (search, asked) = (listing.search(), listing.page(PER_PAGE)?);
     let read = async |mut tx: heptad_store::Tx| match search.is_empty() {

@@ -103,7 +103,11 @@ pub(in crate::console) async fn list(desk: Publishing, State(state): State<AppSt
             newest: VersionRow::of(desk.shell.words, &desk.look, version),
         }
     };
-    page(&PublisherPage { rows: newest.iter().map(row).collect(), name: desk.publisher.name.clone(), shell: desk.shell })
+    page(&PublisherPage {
+        rows: newest.iter().map(row).collect(),
+        name: desk.publisher.name.clone(),
+        shell: desk.shell,
+    })
 }
 
 #[derive(Template)]
@@ -146,7 +150,12 @@ struct UploadPage {
 }
 
 fn upload_page(desk: Publishing, refusal: Option<Refusal>) -> UploadPage {
-    UploadPage { publisher: desk.publisher.slug, most: format!("{} MiB", UPLOAD_BYTES >> 20), refusal, shell: desk.shell }
+    UploadPage {
+        publisher: desk.publisher.slug,
+        most: format!("{} MiB", UPLOAD_BYTES >> 20),
+        refusal,
+        shell: desk.shell,
+    }
 }
 
 /// `GET …/upload`.

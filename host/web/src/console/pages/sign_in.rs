@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum_extra::extract::CookieJar;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::go;
 use crate::console::failure::{ConsoleResult, Failure};
-use crate::console::fields::Fields;
+use crate::console::fields::{Asks, Fields};
 use crate::console::limit::{Attempt, SignInLimits};
 use crate::console::shell::{Shell, page, page_with};
 use crate::console::visit::{self, Visit};
@@ -43,7 +43,7 @@ fn inner(next: Option<&str>) -> &str {
 }
 
 /// `GET /console/sign-in`.
-pub(in crate::console) async fn show(visit: Visit, Query(asked): Query<Next>) -> ConsoleResult {
+pub(in crate::console) async fn show(visit: Visit, Asks(asked): Asks<Next>) -> ConsoleResult {
     let next = inner(asked.next.as_deref());
     if visit.person.is_some() {
         return Ok(go(next));
@@ -66,10 +66,14 @@ pub(in crate::console) async fn post(
     let shell = Shell::outside(&visit);
     let words = shell.words;
     let again = |status: StatusCode, problem: String| {
-        page_with(status, &SignInPage { shell: shell.clone(), login: login.clone(), next: next.clone(), problem: Some(problem) })
+        page_with(
+            status,
+            &SignInPage { shell: shell.clone(), login: login.clone(), next: next.clone(), problem: Some(problem) },
+        )
     };
     if let Some(seconds) = limits.wait(&state.env, &attempt) {
-        let mut response = again(StatusCode::TOO_MANY_REQUESTS, words.t1("sign-in-wait", "minutes", (seconds / 60).max(1)))?;
+        let mut response =
+            again(StatusCode::TOO_MANY_REQUESTS, words.t1("sign-in-wait", "minutes", (seconds / 60).max(1)))?;
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Ok(response);
     }
@@ -88,7 +92,10 @@ pub(in crate::console) async fn post(
 /// Who signs in anew leaves no session behind.
 async fn end_old(state: &AppState, visit: &Visit) -> Result<(), Failure> {
     if let Some(person) = &visit.person {
-        state.store.platform_write(&visit.origin, async |mut tx| session::sign_out(&mut tx, &person.secret).await).await?;
+        state
+            .store
+            .platform_write(&visit.origin, async |mut tx| session::sign_out(&mut tx, &person.secret).await)
+            .await?;
     }
     Ok(())
 }
@@ -133,7 +140,10 @@ pub(in crate::console) async fn link(
     let status = if open { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let shell = Shell::outside(&visit);
     let (login, name) = (String::new(), String::new());
-    page_with(status, &LinkPage { open, action: visit.path.clone(), shell, login, name, least: MIN_PASSWORD, problem: None })
+    page_with(
+        status,
+        &LinkPage { open, action: visit.path.clone(), shell, login, name, least: MIN_PASSWORD, problem: None },
+    )
 }
 
 /// `POST /console/link/{secret}`.
@@ -151,7 +161,10 @@ pub(in crate::console) async fn link_post(
     let again = |status: StatusCode, open: bool, problem: String| {
         let (login, name) = (input.login.clone(), input.name.clone());
         let action = visit.path.clone();
-        page_with(status, &LinkPage { shell: shell.clone(), open, action, login, name, least: MIN_PASSWORD, problem: Some(problem) })
+        page_with(
+            status,
+            &LinkPage { shell: shell.clone(), open, action, login, name, least: MIN_PASSWORD, problem: Some(problem) },
+        )
     };
     if input.password != fields.get("again").unwrap_or_default() {
         return again(StatusCode::UNPROCESSABLE_ENTITY, true, words.t("link-not-equal"));
@@ -163,7 +176,9 @@ pub(in crate::console) async fn link_post(
             let problem = words.known(&format!("rule-{field}")).unwrap_or_else(|| words.t("rule-other"));
             again(StatusCode::UNPROCESSABLE_ENTITY, true, problem)
         }
-        Err(error) if error.class() == ErrorClass::Conflict => again(StatusCode::CONFLICT, true, words.t("refusal-name-taken")),
+        Err(error) if error.class() == ErrorClass::Conflict => {
+            again(StatusCode::CONFLICT, true, words.t("refusal-name-taken"))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Field {
     pub(super) help: Option<String>,
     /// Whether it must be filled in.
     pub(super) required: bool,
+    /// Whether it may stay empty, and then is nothing.
+    pub(super) optional: bool,
     /// The rule that its value breaks.
     pub(super) error: Option<String>,
     /// What it is.
@@ -129,7 +131,8 @@ struct Path {
 
 impl Maker<'_> {
     fn message(&self, code: &str) -> Option<String> {
-        let reader = [self.words.locale(), self.tenant].into_iter().filter_map(|locale| self.manifest.locales.get(locale.tag()));
+        let reader =
+            [self.words.locale(), self.tenant].into_iter().filter_map(|locale| self.manifest.locales.get(locale.tag()));
         reader.chain(self.manifest.locales.values()).find_map(|words| words.messages.get(code)).cloned()
     }
 
@@ -146,7 +149,8 @@ impl Maker<'_> {
         Field {
             label: self.label(&path.label),
             help: self.help(&path.label),
-            required: required && kind(schema) != "boolean" && kind(schema) != "array",
+            required: required && is_typed(schema),
+            optional: !required && is_typed(schema) && schema.get("enum").is_none() && schema.get("default").is_none(),
             error: error.then(|| self.rule(schema, value)),
             control: self.control(&path, schema, value),
             name: path.name,
@@ -158,7 +162,9 @@ impl Maker<'_> {
         let text = value.map(text_of).unwrap_or_default();
         match kind(schema) {
             "boolean" => Control::Check { on: value.and_then(Value::as_bool).unwrap_or_default() },
-            "integer" => Control::Integer { value: text, least: bound(schema, "minimum"), most: bound(schema, "maximum") },
+            "integer" => {
+                Control::Integer { value: text, least: bound(schema, "minimum"), most: bound(schema, "maximum") }
+            }
             "array" => Control::Rows(self.rows(path, schema, value)),
             _ => match schema.get("enum").and_then(Value::as_array) {
                 Some(options) => Control::Choice { options: self.choices(&path.label, options, &text) },
@@ -225,22 +231,37 @@ impl Maker<'_> {
         let text = value.map(text_of).unwrap_or_default();
         match kind(schema) {
             "integer" if text.is_empty() => words.t("rule-required"),
-            "integer" => {
-                words.t2("rule-integer", "least", bound(schema, "minimum"), "most", bound(schema, "maximum"))
-            }
+            "integer" => words.t2("rule-integer", "least", bound(schema, "minimum"), "most", bound(schema, "maximum")),
             "array" => {
                 let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or_default();
-                words.t2("rule-rows", "least", least, "most", schema.get("maxItems").and_then(Value::as_u64).unwrap_or_default())
+                words.t2(
+                    "rule-rows",
+                    "least",
+                    least,
+                    "most",
+                    schema.get("maxItems").and_then(Value::as_u64).unwrap_or_default(),
+                )
             }
             "string" if schema.get("enum").is_some() => words.t("rule-choice"),
             "string" if text.is_empty() => words.t("rule-required"),
             "string" => {
                 let least = schema.get("minLength").and_then(Value::as_u64).unwrap_or_default();
-                words.t2("rule-text", "least", least, "most", schema.get("maxLength").and_then(Value::as_u64).unwrap_or_default())
+                words.t2(
+                    "rule-text",
+                    "least",
+                    least,
+                    "most",
+                    schema.get("maxLength").and_then(Value::as_u64).unwrap_or_default(),
+                )
             }
             _ => words.t("rule-other"),
         }
     }
+}
+
+/// Whether a person types or chooses it: the others cannot be left empty.
+fn is_typed(schema: &Value) -> bool {
+    matches!(kind(schema), "string" | "integer")
 }
 
 /// The type of a schema.

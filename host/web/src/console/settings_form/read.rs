@@ -81,7 +81,8 @@ pub(in crate::console) fn change(schema: Option<&Value>, mut values: Value, chan
     let list_schema = |name: &str| schema.and_then(|schema| schema.pointer(&format!("/properties/{name}")));
     match change {
         Change::Add(name) => {
-            let most = list_schema(name).and_then(|list| list.get("maxItems")).and_then(Value::as_u64).unwrap_or_default();
+            let most =
+                list_schema(name).and_then(|list| list.get("maxItems")).and_then(Value::as_u64).unwrap_or_default();
             let items = list_schema(name).and_then(|list| list.get("items")).cloned().unwrap_or_default();
             if let Some(list) = values.get_mut(name).and_then(Value::as_array_mut)
                 && (list.len() as u64) < most
@@ -174,7 +175,13 @@ mod tests {
 
     #[test]
     fn an_error_stands_at_its_field_and_the_input_is_kept() {
-        let values = typed(&[("percent", "ten"), ("mode", "best"), ("tiers.rows", "1"), ("tiers.0.tier", "titanium"), ("tiers.0.off", "")]);
+        let values = typed(&[
+            ("percent", "ten"),
+            ("mode", "best"),
+            ("tiers.rows", "1"),
+            ("tiers.0.tier", "titanium"),
+            ("tiers.0.off", ""),
+        ]);
         let errors = settings_check(&manifest(), &values).unwrap_err();
         let form = form(Words(Locale::ZhCn), &manifest(), Locale::ZhCn, &values, &errors);
         let percent = &form.fields[0];
@@ -211,6 +218,9 @@ mod tests {
         let labels: Vec<_> = form.fields.iter().map(|field| field.label.as_str()).collect();
         assert_eq!(labels, ["百分比", "loud", "mode", "note", "codes", "等级"]);
         let Control::Choice { options } = &form.fields[2].control else { panic!() };
-        assert_eq!(options.iter().map(|choice| (choice.label.as_str(), choice.selected)).collect::<Vec<_>>(), [("all", false), ("最优", true)]);
+        assert_eq!(
+            options.iter().map(|choice| (choice.label.as_str(), choice.selected)).collect::<Vec<_>>(),
+            [("all", false), ("最优", true)]
+        );
     }
 }

@@ -1,0 +1,186 @@
+//! Every route of the console by every kind of person: who gets the page, and for whom it is not there.
+
+use heptad_platform::user::HeldRole;
+use heptad_platform::{Role, Scope};
+use heptad_store::both_databases;
+
+use crate::browser::{Browser, Form, Page};
+use crate::fixture::{World, role, submit};
+
+/// Who may open or send it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Who {
+    /// The shop's owner and staff.
+    Shop,
+    /// The shop's owner; staff is told that it may not.
+    Owner,
+    /// The publisher.
+    Publisher,
+    /// The operator.
+    Operator,
+}
+use Who::{Operator, Owner, Publisher, Shop};
+
+/// All routes but those that need nobody to be signed in, as `console/mod.rs` writes them.
+const ROUTES: &[(&str, Who, &[Who])] = &[
+    ("shop /", Shop, &[]),
+    ("shop /catalog", Shop, &[]),
+    ("shop /catalog/{plugin}", Shop, &[]),
+    ("shop /catalog/{plugin}/install", Owner, &[Owner]),
+    ("shop /plugins", Shop, &[]),
+    ("shop /plugins/{install}", Shop, &[Owner]),
+    ("shop /plugins/{install}/uninstall", Owner, &[Owner]),
+    ("shop /carts", Shop, &[Shop]),
+    ("shop /carts/{cart}", Shop, &[Shop]),
+    ("shop /orders", Shop, &[]),
+    ("shop /orders/{order}", Shop, &[]),
+    ("shop /customers", Shop, &[]),
+    ("shop /customers/{customer}", Shop, &[Shop]),
+    ("shop /products", Shop, &[]),
+    ("shop /products/{product}", Shop, &[Shop]),
+    ("publishing /", Publisher, &[]),
+    ("publishing /upload", Publisher, &[]),
+    ("publishing /plugins/{plugin}", Publisher, &[]),
+    ("operating /", Operator, &[]),
+    ("operating /versions/{version}", Operator, &[Operator]),
+    ("operating /tenants", Operator, &[Operator]),
+    ("operating /publishers", Operator, &[Operator]),
+    ("operating /people/{scope}", Operator, &[Operator]),
+];
+
+/// Routes that take a form and have no page of their own.
+const FORMS: &[(&str, Who)] = &[
+    ("shop /plugins/{install}/permissions", Owner),
+    ("shop /plugins/{install}/move", Owner),
+    ("shop /plugins/{install}/enable", Owner),
+    ("shop /plugins/{install}/disable", Owner),
+    ("shop /carts/{cart}/lines", Shop),
+    ("shop /carts/{cart}/customer", Shop),
+    ("shop /carts/{cart}/order", Shop),
+    ("shop /orders/{order}/payments", Shop),
+];
+
+#[test]
+fn every_route_is_in_the_table() {
+    let source = include_str!("../../src/console/mod.rs");
+    let mut router = "";
+    let mut found = Vec::new();
+    for line in source.lines() {
+        if let Some(name) = line.trim().strip_prefix("let ").and_then(|rest| rest.strip_suffix(" = Router::new()")) {
+            router = name;
+        }
+        if let Some(path) = line.trim().strip_prefix(".route(\"").and_then(|rest| rest.split('"').next())
+            && router != "console"
+            && !path.starts_with("/console")
+        {
+            found.push(format!("{router} {path}"));
+        }
+    }
+    let mut listed: Vec<String> = ROUTES
+        .iter()
+        .map(|(route, ..)| *route)
+        .chain(FORMS.iter().map(|(route, _)| *route))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    listed.sort();
+    assert_eq!(found, listed);
+}
+
+both_databases! {
+    async fn every_route_by_every_person(database: TestDatabase) {
+        let world = World::start(database).await;
+        world.host.approved(&["member-pricing", "purchase-limits"]).await;
+        submit(&world.host, &crate::fixture::repacked("hello-discount", |manifest| manifest.version = "9.0.0".to_owned()), false).await;
+        let other = world.host.shop("other", "CNY").await;
+        let publisher = world.host.publisher("heptad").await.id;
+        let stranger_publisher = world.host.publisher("stranger").await.id;
+        let people = [
+            ("owner", vec![role(Role::Owner, &world.shop)]),
+            ("staff", vec![role(Role::Staff, &world.shop)]),
+            ("stranger", vec![role(Role::Owner, &other), HeldRole { role: Role::Publisher, scope: Scope::Publisher(stranger_publisher) }]),
+            ("publisher", vec![HeldRole { role: Role::Publisher, scope: Scope::Publisher(publisher) }]),
+            ("operator", vec![HeldRole { role: Role::Operator, scope: Scope::Platform }]),
+        ];
+        let things = things(&world).await;
+        for (name, roles) in people {
+            let person = world.host.person(&roles).await;
+            let mut browser = Browser::new(&world.host, "en");
+            let csrf = browser.sign_in(&person.login).await.expect(200).form("/sign-out").get("csrf").to_owned();
+            let pages = ROUTES.iter().map(|(route, who, _)| (*route, *who, false));
+            let forms = ROUTES.iter().flat_map(|(route, _, forms)| forms.iter().map(|who| (*route, *who, true)));
+            for (route, who, sends) in pages.chain(forms).chain(FORMS.iter().map(|(route, who)| (*route, *who, true))) {
+                let path = address(&things, route);
+                let allowed = matches!(
+                    (who, name),
+                    (Shop, "owner" | "staff") | (Owner, "owner") | (Publisher, "publisher") | (Operator, "operator")
+                );
+                let page = match sends {
+                    false => browser.open(&path).await,
+                    // Nothing but the token: what is allowed goes on to the form's own checks, and changes nothing.
+                    true if allowed => continue,
+                    true => browser.send(&Form { action: path.clone(), fields: vec![("csrf".to_owned(), csrf.clone())], ..Form::default() }).await,
+                };
+                let expected = match (allowed, who, name) {
+                    (true, ..) => 200,
+                    (false, Owner, "staff") => 403,
+                    _ => 404,
+                };
+                assert_eq!(page.answer.status.as_u16(), expected, "{name} {route} {}\n{}", if sends { "POST" } else { "GET" }, page.text());
+            }
+        }
+        // Nobody is asked to sign in, and forms of nobody do nothing.
+        let mut nobody = Browser::new(&world.host, "en");
+        for (route, _, _) in ROUTES {
+            let path = address(&things, route);
+            let page = nobody.open(&path).await.expect(200);
+            assert!(page.path.starts_with("/console/sign-in?next="), "{route}: {}", page.path);
+        }
+        for (route, _) in FORMS {
+            let path = address(&things, route);
+            let page = nobody.send(&Form { action: path, ..Form::default() }).await.expect(200);
+            assert_eq!(page.path, "/console/sign-in?next=%2Fconsole", "{route}");
+            nobody.open(&address(&things, route)).await.expect(405).shows("This page is not here");
+        }
+    }
+}
+
+/// The route with its holes filled.
+fn address(things: &[(&str, String)], route: &str) -> String {
+    let path = things.iter().fold(route.to_owned(), |path, (hole, value)| path.replace(hole, value));
+    path.trim_end_matches('/').to_owned()
+}
+
+/// Something for each hole of the routes, all of the first shop.
+async fn things(world: &World) -> Vec<(&'static str, String)> {
+    let mut browser = Browser::new(&world.host, "en");
+    browser.sign_in(&world.owner.login).await.expect(200);
+    let last = |page: &Page| page.path.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+    let page = browser.open(&world.at("/catalog/member-pricing/install")).await.expect(200);
+    let install = last(&browser.send(&page.form("/install")).await.expect(200));
+    let sample = |page: &Page| page.forms().into_iter().find(|form| !form.get("sample").is_empty()).unwrap();
+    let page = browser.open(&world.at("/carts")).await.expect(200);
+    let cart = browser.send(&sample(&page)).await.expect(200);
+    let order = last(&browser.send(&cart.form("/order")).await.expect(200));
+    let cart = last(&browser.send(&sample(&page)).await.expect(200));
+    let customer = browser.open(&world.at("/customers")).await.expect(200).link("金卡顾客");
+    let product = browser.open(&world.at("/products")).await.expect(200).link("Teapot");
+    let operator = world.host.person(&[HeldRole { role: Role::Operator, scope: Scope::Platform }]).await;
+    let mut reviewer = Browser::new(&world.host, "en");
+    let version = reviewer.sign_in(&operator.login).await.expect(200).link("Hello discount");
+    let tail = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    vec![
+        ("shop /", "/console/shops/tea/".to_owned()),
+        ("publishing /", "/console/publishers/heptad/".to_owned()),
+        ("operating /", "/console/operator/".to_owned()),
+        ("tea/catalog/{plugin}/install", "tea/catalog/purchase-limits/install".to_owned()),
+        ("{plugin}", "member-pricing".to_owned()),
+        ("{install}", install),
+        ("{cart}", cart),
+        ("{order}", order),
+        ("{customer}", tail(&customer)),
+        ("{product}", tail(&product)),
+        ("{version}", tail(&version)),
+        ("{scope}", world.shop.record.tenant.id.to_string()),
+    ]
+}
