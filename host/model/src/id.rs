@@ -133,7 +133,13 @@ mod tests {
 
     #[test]
     fn foreign_prefixes_and_malformed_digits_are_refused() {
-        for text in ["", "ord_", "crt_00000000000000000000000000000000", "ord_0000000000000000000000000000000G", "ord_00000000-0000-0000-0000-000000000000"] {
+        for text in [
+            "",
+            "ord_",
+            "crt_00000000000000000000000000000000",
+            "ord_0000000000000000000000000000000G",
+            "ord_00000000-0000-0000-0000-000000000000",
+        ] {
             assert!(OrderId::parse(text).is_err(), "{text}");
         }
     }

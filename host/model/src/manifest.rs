@@ -114,7 +114,8 @@ impl Manifest {
         if bytes.len() > MAX_MANIFEST {
             return Err(ManifestError::TooLarge(bytes.len()));
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
         manifest.checked()
     }
 
@@ -207,7 +208,9 @@ fn is_version(text: &str) -> bool {
     text.len() <= 64
         && parts.len() == 3
         && parts.iter().all(|part| part.parse::<u32>().is_ok_and(|number| number.to_string() == *part))
-        && pre.is_none_or(|pre| !pre.is_empty() && pre.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')))
+        && pre.is_none_or(|pre| {
+            !pre.is_empty() && pre.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        })
 }
 
 #[cfg(test)]

@@ -233,9 +233,12 @@ mod tests {
 
     #[test]
     fn money_is_shown_by_its_currency() {
-        for (amount, code, expected) in
-            [(30_700, "CNY", "307.00 CNY"), (-5, "USD", "-0.05 USD"), (1_200, "JPY", "1200 JPY"), (1_234, "KWD", "1.234 KWD")]
-        {
+        for (amount, code, expected) in [
+            (30_700, "CNY", "307.00 CNY"),
+            (-5, "USD", "-0.05 USD"),
+            (1_200, "JPY", "1200 JPY"),
+            (1_234, "KWD", "1.234 KWD"),
+        ] {
             let money = Money { amount: Minor(amount), currency: Currency::parse(code).unwrap() };
             assert_eq!(money.to_string(), expected);
         }

@@ -97,7 +97,12 @@ mod tests {
         let mut seen = Vec::new();
         loop {
             let request = PageRequest::new(cursor.as_deref(), Some(3)).unwrap();
-            let rows = all.iter().filter(|key| key.as_str() > request.after()).take(request.fetch() as usize).cloned().collect();
+            let rows = all
+                .iter()
+                .filter(|key| key.as_str() > request.after())
+                .take(request.fetch() as usize)
+                .cloned()
+                .collect();
             let page = request.page(rows, Clone::clone);
             seen.extend(page.items);
             cursor = page.next;

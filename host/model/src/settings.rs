@@ -48,7 +48,9 @@ fn check(schema: &Value, path: &str, level: Level) -> Result<(), SchemaError> {
         ("boolean", Level::Property | Level::Item | Level::Scalar) => &[],
         _ => return Err(error(&format!("type `{kind}` is not allowed here"))),
     };
-    if let Some(key) = object.keys().find(|key| !matches!(key.as_str(), "type" | "default") && !allowed.contains(&key.as_str())) {
+    if let Some(key) =
+        object.keys().find(|key| !matches!(key.as_str(), "type" | "default") && !allowed.contains(&key.as_str()))
+    {
         return Err(error(&format!("`{key}` is not part of the subset for `{kind}`")));
     }
     match kind {
@@ -57,10 +59,18 @@ fn check(schema: &Value, path: &str, level: Level) -> Result<(), SchemaError> {
             if object.get("maxItems").and_then(Value::as_u64).is_none_or(|most| most == 0 || most > MAX_ITEMS) {
                 return Err(error("`maxItems` of 1 to 100 is required"));
             }
-            check(object.get("items").ok_or_else(|| error("`items` is missing"))?, &format!("{path}/items"), Level::Item)
+            check(
+                object.get("items").ok_or_else(|| error("`items` is missing"))?,
+                &format!("{path}/items"),
+                Level::Item,
+            )
         }
         "string" => match object.get("enum") {
-            Some(choices) if !choices.as_array().is_some_and(|list| !list.is_empty() && list.len() <= 100 && list.iter().all(Value::is_string)) => {
+            Some(choices)
+                if !choices
+                    .as_array()
+                    .is_some_and(|list| !list.is_empty() && list.len() <= 100 && list.iter().all(Value::is_string)) =>
+            {
                 Err(error("`enum` is a list of 1 to 100 texts"))
             }
             None if object.get("maxLength").and_then(Value::as_u64).is_none_or(|most| most > 10_000) => {
@@ -82,12 +92,16 @@ fn check(schema: &Value, path: &str, level: Level) -> Result<(), SchemaError> {
 
 fn check_object(object: &Map<String, Value>, path: &str, below: Level) -> Result<(), SchemaError> {
     let error = |problem: &str| SchemaError { path: path.to_owned(), problem: problem.to_owned() };
-    let properties = object.get("properties").and_then(Value::as_object).ok_or_else(|| error("`properties` is missing"))?;
+    let properties =
+        object.get("properties").and_then(Value::as_object).ok_or_else(|| error("`properties` is missing"))?;
     if properties.len() > MAX_PROPERTIES {
         return Err(error("at most 50 properties"));
     }
     for (name, property) in properties {
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+        if name.is_empty()
+            || name.len() > 64
+            || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        {
             return Err(error("property names are 1 to 64 lower-case letters, digits and underscores"));
         }
         check(property, &format!("{path}/properties/{name}"), below)?;
@@ -132,7 +146,9 @@ pub fn with_defaults(schema: &Value, settings: &Value) -> Value {
 }
 
 fn fill(schema: &Value, value: &mut Value) {
-    if let (Some(properties), Some(object)) = (schema.get("properties").and_then(Value::as_object), value.as_object_mut()) {
+    if let (Some(properties), Some(object)) =
+        (schema.get("properties").and_then(Value::as_object), value.as_object_mut())
+    {
         for (name, property) in properties {
             if let (false, Some(default)) = (object.contains_key(name), property.get("default")) {
                 object.insert(name.clone(), default.clone());
@@ -159,14 +175,20 @@ mod tests {
         for (property, problem) in [
             (json!({"type": "string", "maxLength": 10}), None),
             (json!({"type": "string", "enum": ["a", "b"]}), None),
-            (json!({"type": "array", "maxItems": 3, "items": {"type": "object", "properties": {"x": {"type": "boolean"}}}}), None),
+            (
+                json!({"type": "array", "maxItems": 3, "items": {"type": "object", "properties": {"x": {"type": "boolean"}}}}),
+                None,
+            ),
             (json!({"type": "string"}), Some("`maxLength`")),
             (json!({"type": "number"}), Some("type `number`")),
             (json!({"type": "object", "properties": {}}), Some("type `object`")),
             (json!({"type": "integer", "minimum": 0}), Some("`maximum`")),
             (json!({"type": "string", "maxLength": 10, "pattern": "(a+)+$"}), Some("`pattern`")),
             (json!({"type": "array", "items": {"type": "boolean"}}), Some("`maxItems`")),
-            (json!({"type": "array", "maxItems": 2, "items": {"type": "array", "maxItems": 2, "items": {"type": "boolean"}}}), Some("type `array`")),
+            (
+                json!({"type": "array", "maxItems": 2, "items": {"type": "array", "maxItems": 2, "items": {"type": "boolean"}}}),
+                Some("type `array`"),
+            ),
         ] {
             match (check_schema(&root(property.clone())), problem) {
                 (Ok(()), None) => {}
@@ -182,6 +204,9 @@ mod tests {
             "percent": {"type": "integer", "minimum": 0, "maximum": 100, "default": 10},
             "tiers": {"type": "array", "maxItems": 9, "items": {"type": "object", "properties": {"on": {"type": "boolean", "default": true}}}},
         }});
-        assert_eq!(with_defaults(&schema, &json!({"tiers": [{}, {"on": false}]})), json!({"percent": 10, "tiers": [{"on": true}, {"on": false}]}));
+        assert_eq!(
+            with_defaults(&schema, &json!({"tiers": [{}, {"on": false}]})),
+            json!({"percent": 10, "tiers": [{"on": true}, {"on": false}]})
+        );
     }
 }

@@ -47,7 +47,15 @@ pub struct Call {
 pub(crate) struct TooManyHostCalls(pub(crate) u32);
 
 impl Call {
-    pub(crate) fn new(id: CallId, ctx: Ctx, installed: Arc<Installed>, at: Millis, budget: Budget, store: Store, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(
+        id: CallId,
+        ctx: Ctx,
+        installed: Arc<Installed>,
+        at: Millis,
+        budget: Budget,
+        store: Store,
+        seed: [u8; 32],
+    ) -> Self {
         Self {
             id,
             ctx,
@@ -95,9 +103,11 @@ impl Call {
             return Ok(());
         }
         if self.installed.serving.manifest.wishes().contains(permission) {
-            Err(HostError::denied("permission-not-granted", format!("the merchant did not grant `{permission}`")).into())
+            Err(HostError::denied("permission-not-granted", format!("the merchant did not grant `{permission}`"))
+                .into())
         } else {
-            Err(HostError::denied("permission-not-asked", format!("the manifest does not ask for `{permission}`")).into())
+            Err(HostError::denied("permission-not-asked", format!("the manifest does not ask for `{permission}`"))
+                .into())
         }
     }
 

@@ -81,9 +81,7 @@ impl Codes {
         if let Some(known) = self.ready.get(digest).await {
             return known;
         }
-        self.ready
-            .get_with_by_ref(digest, async { self.load(digest).await.map(Arc::new).map_err(Arc::new) })
-            .await
+        self.ready.get_with_by_ref(digest, async { self.load(digest).await.map(Arc::new).map_err(Arc::new) }).await
     }
 
     /// Compiles and links bytes that are not stored yet, and keeps the code: the check of an upload is the very thing
@@ -142,7 +140,10 @@ impl Codes {
         })
     }
 
-    #[expect(unsafe_code, reason = "mapping compiled code is unsafe by nature; only code behind our own MAC comes here")]
+    #[expect(
+        unsafe_code,
+        reason = "mapping compiled code is unsafe by nature; only code behind our own MAC comes here"
+    )]
     fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
         // SAFETY: the bytes come from our compile worker, directly or through a file whose MAC was just verified.
         unsafe { Component::deserialize(&self.engine, code) }

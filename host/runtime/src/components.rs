@@ -31,7 +31,10 @@ impl Components {
     pub async fn get(&self, digest: &str) -> std::io::Result<Vec<u8>> {
         let bytes = tokio::fs::read(self.path(digest)).await?;
         if self::digest(&bytes) != digest {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("component {digest} was changed on disk")));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                format!("component {digest} was changed on disk"),
+            ));
         }
         Ok(bytes)
     }

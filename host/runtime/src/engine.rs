@@ -68,7 +68,8 @@ pub fn running() -> wasmtime::Result<Engine> {
 ///
 /// Safe where no swap device is listed, or where the cgroup of the process may not swap; when in doubt, it is not.
 pub fn page_map_scan_is_safe(swaps: &Path, cgroup: &Path) -> bool {
-    let no_device = std::fs::read_to_string(swaps).is_ok_and(|text| text.lines().skip(1).all(|line| line.trim().is_empty()));
+    let no_device =
+        std::fs::read_to_string(swaps).is_ok_and(|text| text.lines().skip(1).all(|line| line.trim().is_empty()));
     let limit = std::fs::read_to_string(cgroup.join("memory.swap.max"));
     no_device || limit.is_ok_and(|text| text.trim() == "0")
 }

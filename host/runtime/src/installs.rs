@@ -85,9 +85,15 @@ impl Installs {
     }
 
     /// The plugin of a serving, if it still is what it was then.
-    pub(crate) async fn find(&self, ctx: &Ctx, serving: &Serving) -> Result<Option<Arc<Installed>>, ExtensionsUnavailable> {
+    pub(crate) async fn find(
+        &self,
+        ctx: &Ctx,
+        serving: &Serving,
+    ) -> Result<Option<Arc<Installed>>, ExtensionsUnavailable> {
         let plugins = self.plugins(ctx).await?;
-        let same = |installed: &&Arc<Installed>| installed.serving.install == serving.install && installed.serving.revision == serving.revision;
+        let same = |installed: &&Arc<Installed>| {
+            installed.serving.install == serving.install && installed.serving.revision == serving.revision
+        };
         Ok(plugins.enabled.iter().find(same).cloned())
     }
 
@@ -104,7 +110,8 @@ impl Installs {
         // The generation was read before the installs: what is read now is at least as new.
         let read = self.store.read(ctx, async |mut tx| install_list(&mut tx).await).await;
         let installs: Vec<Install> = read.map_err(|error: StoreError| ExtensionsUnavailable(error.to_string()))?;
-        let enabled = installs.into_iter().filter(Install::is_enabled).map(|install| Arc::new(Installed::of(install))).collect();
+        let enabled =
+            installs.into_iter().filter(Install::is_enabled).map(|install| Arc::new(Installed::of(install))).collect();
         let plugins = Arc::new(Plugins { generation: wanted, enabled });
         self.tenants.insert(ctx.tenant().id, plugins.clone());
         Ok(plugins)

@@ -150,9 +150,10 @@ impl Runtime {
 
     /// Checks an upload, compiles it apart, tries it, and stores it. What is refused leaves nothing behind.
     pub async fn admit(&self, bytes: Vec<u8>) -> Result<Inspected, RuntimeError> {
-        let (inspected, bytes) = tokio::task::spawn_blocking(move || inspect(&bytes).map(|inspected| (inspected, bytes)))
-            .await
-            .map_err(|error| RuntimeError::Engine(error.to_string()))??;
+        let (inspected, bytes) =
+            tokio::task::spawn_blocking(move || inspect(&bytes).map(|inspected| (inspected, bytes)))
+                .await
+                .map_err(|error| RuntimeError::Engine(error.to_string()))??;
         let code = self.codes.admit(&inspected.digest, bytes.clone()).await?;
         self.try_out(&inspected, &code).await?;
         self.components.put(&inspected.digest, &bytes).await?;
@@ -190,7 +191,15 @@ impl Runtime {
     }
 
     /// Finds plugin and code, waits for a sandbox, and runs the call. Whatever goes wrong is an outcome.
-    async fn call<A: Ask>(&self, ctx: &Ctx, serving: &Serving, point: Point, cart: &CartView, until: Instant, ask: A) -> Answer<A::Reply> {
+    async fn call<A: Ask>(
+        &self,
+        ctx: &Ctx,
+        serving: &Serving,
+        point: Point,
+        cart: &CartView,
+        until: Instant,
+        ask: A,
+    ) -> Answer<A::Reply> {
         let skipped = |code: &str, message: &str| {
             let outcome = Outcome::Skipped { code: code.to_owned(), message: message.to_owned() };
             sandbox::not_called(CallId::generate(&self.env), serving, point, outcome)
@@ -242,11 +251,25 @@ impl Extensions for Runtime {
         self.installs.serving(ctx, point).await
     }
 
-    async fn discounts(&self, ctx: &Ctx, serving: &Serving, point: Point, cart: &CartView, until: Instant) -> Answer<Vec<Operation>> {
+    async fn discounts(
+        &self,
+        ctx: &Ctx,
+        serving: &Serving,
+        point: Point,
+        cart: &CartView,
+        until: Instant,
+    ) -> Answer<Vec<Operation>> {
         self.call(ctx, serving, point, cart, until, Discounts { point, cart }).await
     }
 
-    async fn validate(&self, ctx: &Ctx, serving: &Serving, point: Point, cart: &CartView, until: Instant) -> Answer<Vec<Denial>> {
+    async fn validate(
+        &self,
+        ctx: &Ctx,
+        serving: &Serving,
+        point: Point,
+        cart: &CartView,
+        until: Instant,
+    ) -> Answer<Vec<Denial>> {
         self.call(ctx, serving, point, cart, until, Validation { point, cart }).await
     }
 }
@@ -283,4 +306,3 @@ impl Ask for Trial {
         Ok(Ok(()))
     }
 }
-

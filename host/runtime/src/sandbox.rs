@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use heptad_bindings::host::heptad::types::types::Error as PluginError;
 use heptad_capabilities::extensions::{Answer, CallTrace, Outcome, Serving};
-use heptad_model::id::CallId;
 use heptad_model::Point;
+use heptad_model::id::CallId;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::call::{Call, TooManyHostCalls};
@@ -111,7 +111,10 @@ fn out_of_time(code: &str, after: Duration) -> Outcome {
 
 fn plugin_error(error: &PluginError) -> Outcome {
     let cut = |text: &str| text.chars().take(200).collect::<String>();
-    failed("plugin-error", format!("the plugin answered with the error `{}`: {}", cut(&error.code), cut(&error.message)))
+    failed(
+        "plugin-error",
+        format!("the plugin answered with the error `{}`: {}", cut(&error.code), cut(&error.message)),
+    )
 }
 
 /// Explains a trap: the limit that was hit and its value, or the trap's kind and what the guest said last.
@@ -130,11 +133,21 @@ fn trapped(error: &wasmtime::Error, call: &Call, budget: Budget, log: &[String])
     }
     if let Some(desired) = call.limiter.refused {
         let (wanted, most) = (desired >> 20, budget.memory >> 20);
-        return failed("memory", format!("the plugin wanted {wanted} MiB of memory, it may use {most}: use less, or ask for more by memory_mib"));
+        return failed(
+            "memory",
+            format!(
+                "the plugin wanted {wanted} MiB of memory, it may use {most}: use less, or ask for more by memory_mib"
+            ),
+        );
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => failed("fuel", format!("the plugin used its {} units of fuel: do less for each call", budget.fuel)),
-        Some(Trap::StackOverflow) => failed("stack", format!("the plugin's stack grew beyond {} KiB: look for endless recursion", STACK_BYTES >> 10)),
+        Some(Trap::OutOfFuel) => {
+            failed("fuel", format!("the plugin used its {} units of fuel: do less for each call", budget.fuel))
+        }
+        Some(Trap::StackOverflow) => failed(
+            "stack",
+            format!("the plugin's stack grew beyond {} KiB: look for endless recursion", STACK_BYTES >> 10),
+        ),
         Some(trap) => match log.last() {
             Some(line) => failed("trap", format!("the plugin trapped ({trap}); its last words: {line}")),
             None => failed("trap", format!("the plugin trapped ({trap})")),

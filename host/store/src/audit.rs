@@ -8,7 +8,12 @@ use crate::{PlatformTx, StoreError, Tx};
 impl Tx {
     /// Writes a row: `action` is a stable word such as `order.placed`, `subject` an id, `detail` ids and numbers, never
     /// personal data.
-    pub async fn audit(&mut self, action: &str, subject: impl std::fmt::Display, detail: &impl Serialize) -> Result<(), StoreError> {
+    pub async fn audit(
+        &mut self,
+        action: &str,
+        subject: impl std::fmt::Display,
+        detail: &impl Serialize,
+    ) -> Result<(), StoreError> {
         const INSERT: &str = "insert into audit (tenant_id, id, at, actor, action, subject, detail, request_id) \
                               values ($1, $2, $3, $4, $5, $6, $7, $8)";
         let ctx = self.ctx().clone();
@@ -28,7 +33,12 @@ impl Tx {
 
 impl PlatformTx {
     /// The same for what belongs to no tenant: publishers, plugins, users.
-    pub async fn audit(&mut self, action: &str, subject: impl std::fmt::Display, detail: &impl Serialize) -> Result<(), StoreError> {
+    pub async fn audit(
+        &mut self,
+        action: &str,
+        subject: impl std::fmt::Display,
+        detail: &impl Serialize,
+    ) -> Result<(), StoreError> {
         const INSERT: &str = "insert into platform_audit (id, at, actor, action, subject, detail, request_id) \
                               values ($1, $2, $3, $4, $5, $6, $7)";
         let origin = self.origin().clone();

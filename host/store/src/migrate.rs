@@ -95,7 +95,9 @@ pub async fn migration_state(url: &str) -> Result<MigrationState, StoreError> {
     connection.close().await.map_err(|error| StoreError::of(dialect, error))?;
     Ok(match compare(&rows) {
         Ok(missing) if missing.is_empty() => MigrationState::Current,
-        Ok(missing) => MigrationState::Behind(missing.iter().map(|(version, name, _)| format!("{version:04}_{name}")).collect()),
+        Ok(missing) => {
+            MigrationState::Behind(missing.iter().map(|(version, name, _)| format!("{version:04}_{name}")).collect())
+        }
         Err(problem) => MigrationState::Unknown(problem),
     })
 }
@@ -116,7 +118,8 @@ pub(crate) async fn connect(url: &str) -> Result<(AnyConnection, Dialect), Store
 }
 
 pub(crate) async fn applied(connection: &mut AnyConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
-    let rows = sqlx::query("select version, checksum from schema_migrations order by version").fetch_all(connection).await?;
+    let rows =
+        sqlx::query("select version, checksum from schema_migrations order by version").fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?))).collect()
 }
 
@@ -125,7 +128,9 @@ type Migration = (i64, &'static str, &'static str);
 fn compare(applied: &[(i64, String)]) -> Result<Vec<Migration>, String> {
     for (version, found) in applied {
         if !MIGRATIONS.iter().any(|(known, ..)| known == version) {
-            return Err(format!("the database has migration {version}, which this binary does not know: run a newer heptad"));
+            return Err(format!(
+                "the database has migration {version}, which this binary does not know: run a newer heptad"
+            ));
         }
         if *found != checksum(*version) {
             return Err(format!("migration {version} was applied with another text than this binary has"));
@@ -169,5 +174,6 @@ async fn protect(connection: &mut AnyConnection, server_role: Option<&str>) -> R
 }
 
 fn is_identifier(text: &str) -> bool {
-    (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }

@@ -15,7 +15,10 @@ fn column(column: &'static str, problem: impl ToString) -> StoreError {
 }
 
 impl Row {
-    fn get<'r, T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>>(&'r self, name: &'static str) -> Result<T, StoreError> {
+    fn get<'r, T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>>(
+        &'r self,
+        name: &'static str,
+    ) -> Result<T, StoreError> {
         self.0.try_get(name).map_err(|error| column(name, error))
     }
 
@@ -71,7 +74,9 @@ impl Row {
 
     /// The same, where the column may be null.
     pub fn opt_parse<T: std::str::FromStr<Err: ToString>>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
-        self.opt_text(name)?.map(|text| text.parse().map_err(|error: T::Err| column(name, error.to_string()))).transpose()
+        self.opt_text(name)?
+            .map(|text| text.parse().map_err(|error: T::Err| column(name, error.to_string())))
+            .transpose()
     }
 
     /// A text column that holds JSON.

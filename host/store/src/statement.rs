@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heptad_model::{Millis, Minor};
 use serde::Serialize;
 use sqlx::AnyConnection;
-use sqlx::any::AnyArguments;
 use sqlx::Arguments;
+use sqlx::any::AnyArguments;
 
 use crate::dialect::Dialect;
 use crate::{Row, StoreError};
@@ -94,7 +94,10 @@ impl<'t> Statement<'t> {
         }
     }
 
-    fn ready(self) -> Result<(&'t mut AnyConnection, Dialect, sqlx::query::Query<'static, sqlx::Any, AnyArguments>), StoreError> {
+    fn ready(
+        self,
+    ) -> Result<(&'t mut AnyConnection, Dialect, sqlx::query::Query<'static, sqlx::Any, AnyArguments>), StoreError>
+    {
         self.counter.fetch_add(1, Ordering::Relaxed);
         Ok((self.connection, self.dialect, sqlx::query_with(self.sql, self.arguments?)))
     }
@@ -113,7 +116,10 @@ impl<'t> Statement<'t> {
     }
 
     /// Runs the statement; the first row, if there is one, read by `read`.
-    pub async fn fetch_optional<T>(self, read: impl Fn(&Row) -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    pub async fn fetch_optional<T>(
+        self,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let (connection, dialect, query) = self.ready()?;
         let row = query.fetch_optional(connection).await.map_err(|error| StoreError::of(dialect, error))?;
         row.map(|row| read(&Row(row))).transpose()

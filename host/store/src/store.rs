@@ -8,10 +8,10 @@ use heptad_model::{Ctx, Origin};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Transaction};
 
+use crate::StoreError;
 use crate::dialect::Dialect;
 use crate::statement::Counter;
 use crate::tx::{PlatformTx, Running, Slot, Tx};
-use crate::StoreError;
 
 /// How often a transaction is tried before its failure is reported.
 const ATTEMPTS: u32 = 5;
@@ -88,7 +88,11 @@ impl Store {
     /// Asks the database whether it answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut connection = self.readers.acquire().await.map_err(|error| StoreError::of(self.dialect, error))?;
-        sqlx::raw_sql("select 1").execute(&mut *connection).await.map(drop).map_err(|error| StoreError::of(self.dialect, error))
+        sqlx::raw_sql("select 1")
+            .execute(&mut *connection)
+            .await
+            .map(drop)
+            .map_err(|error| StoreError::of(self.dialect, error))
     }
 
     /// Closes all connections, after those in use have been returned.

@@ -63,10 +63,7 @@ fn a_large_cart_asks_once() {
     let cart = (0..2_000).fold(shop.cart().customer("cus_gold"), |cart, _| cart.line("SOCKS", 1)).build();
     let operations = MemberPricing::discounts(&shop, DiscountPoint::Lines, &cart).unwrap();
     assert_eq!(price(&cart, &operations).iter().sum::<i64>(), 399_800);
-    assert_eq!(
-        shop.calls(),
-        ["heptad:members/tiers#get", "heptad:platform/settings#get", "heptad:mall/catalog#skus"]
-    );
+    assert_eq!(shop.calls(), ["heptad:members/tiers#get", "heptad:platform/settings#get", "heptad:mall/catalog#skus"]);
 }
 
 #[test]

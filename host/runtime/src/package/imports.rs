@@ -12,7 +12,11 @@ use super::PackageError;
 const WASI: &[&str] = &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 
 /// Checks all imports; gives the functions of the contract that are among them.
-pub(super) fn check_imports(names: &[&str], types: TypesRef<'_>, manifest: &Manifest) -> Result<Vec<String>, PackageError> {
+pub(super) fn check_imports(
+    names: &[&str],
+    types: TypesRef<'_>,
+    manifest: &Manifest,
+) -> Result<Vec<String>, PackageError> {
     let mut functions = Vec::new();
     for name in names {
         if is_wasi(name) {
@@ -21,7 +25,8 @@ pub(super) fn check_imports(names: &[&str], types: TypesRef<'_>, manifest: &Mani
         let Some(interface) = contract_interface(name)? else {
             return Err(PackageError::UnknownImport((*name).to_owned()));
         };
-        let Some(ComponentEntityType::Instance(instance)) = types.component_item_for_import(name).map(|item| item.ty) else {
+        let Some(ComponentEntityType::Instance(instance)) = types.component_item_for_import(name).map(|item| item.ty)
+        else {
             return Err(PackageError::UnknownImport((*name).to_owned()));
         };
         for (function, item) in &types[instance].exports {
@@ -37,7 +42,8 @@ pub(super) fn check_imports(names: &[&str], types: TypesRef<'_>, manifest: &Mani
 }
 
 fn is_wasi(name: &str) -> bool {
-    WASI.iter().any(|package| name.starts_with(package)) && name.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
+    WASI.iter().any(|package| name.starts_with(package))
+        && name.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
 }
 
 /// `heptad:mall/catalog` of `heptad:mall/catalog@0.1.0`; `None` for what is not the contract's.
@@ -46,7 +52,9 @@ fn contract_interface(name: &str) -> Result<Option<&str>, PackageError> {
         return Ok(None);
     }
     match name.split_once('@') {
-        Some((interface, version)) if version.strip_prefix(CONTRACT).is_some_and(|patch| patch.starts_with('.')) => Ok(Some(interface)),
+        Some((interface, version)) if version.strip_prefix(CONTRACT).is_some_and(|patch| patch.starts_with('.')) => {
+            Ok(Some(interface))
+        }
         _ => Err(PackageError::ContractVersion(name.to_owned())),
     }
 }

@@ -101,10 +101,13 @@ fn read_sections(bytes: &[u8]) -> Result<Sections<'_>, PackageError> {
 fn check_canonical(function: &CanonicalFunction) -> Result<(), PackageError> {
     match function {
         CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
-            let asynchronous = |option: &CanonicalOption| matches!(option, CanonicalOption::Async | CanonicalOption::Callback(_));
+            let asynchronous =
+                |option: &CanonicalOption| matches!(option, CanonicalOption::Async | CanonicalOption::Callback(_));
             if options.iter().any(asynchronous) { Err(PackageError::Wasi03) } else { Ok(()) }
         }
-        CanonicalFunction::ResourceNew { .. } | CanonicalFunction::ResourceDrop { .. } | CanonicalFunction::ResourceRep { .. } => Ok(()),
+        CanonicalFunction::ResourceNew { .. }
+        | CanonicalFunction::ResourceDrop { .. }
+        | CanonicalFunction::ResourceRep { .. } => Ok(()),
         _ => Err(PackageError::Wasi03),
     }
 }

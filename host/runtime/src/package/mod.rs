@@ -52,7 +52,9 @@ pub enum PackageError {
     #[error("the component uses `{0}`, this host serves contract {CONTRACT}: build it against that version")]
     ContractVersion(String),
     /// An import that the manifest does not ask for.
-    #[error("the component imports `{function}` but its manifest does not ask for `{permission}`: add [[permissions]] name = \"{permission}\"")]
+    #[error(
+        "the component imports `{function}` but its manifest does not ask for `{permission}`: add [[permissions]] name = \"{permission}\""
+    )]
     PermissionNotAsked {
         /// The function.
         function: String,
@@ -71,7 +73,9 @@ pub enum PackageError {
     #[error("the component exports `{0}` but its manifest lists no point of that interface")]
     ExportNotListed(String),
     /// The async ABI of WASI 0.3.
-    #[error("the component uses the async ABI of WASI 0.3, which this host does not run: build it with synchronous lifting (for JavaScript: --sync)")]
+    #[error(
+        "the component uses the async ABI of WASI 0.3, which this host does not run: build it with synchronous lifting (for JavaScript: --sync)"
+    )]
     Wasi03,
 }
 

@@ -27,7 +27,8 @@ impl Ask for Validation<'_> {
         match validation.call_validate(store, self.point.name(), &cart(self.cart)).await? {
             Ok(denials) => {
                 most(&denials, DENIALS, "denials")?;
-                let denials = denials.into_iter().map(|denial| Ok(Denial { reason: text(denial.reason)?, lines: denial.lines }));
+                let denials =
+                    denials.into_iter().map(|denial| Ok(Denial { reason: text(denial.reason)?, lines: denial.lines }));
                 denials.collect::<wasmtime::Result<_>>().map(Ok)
             }
             Err(error) => Ok(Err(error)),

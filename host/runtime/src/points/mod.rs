@@ -64,7 +64,9 @@ fn cart(view: &CartView) -> mall::Cart {
 
 fn text(text: WitText) -> wasmtime::Result<Text> {
     if text.code.len() > MAX_WORD || text.arguments.len() > MAX_ARGUMENTS {
-        return Err(bad(format!("a text has a code of at most {MAX_WORD} bytes and at most {MAX_ARGUMENTS} arguments")));
+        return Err(bad(format!(
+            "a text has a code of at most {MAX_WORD} bytes and at most {MAX_ARGUMENTS} arguments"
+        )));
     }
     let arguments = text.arguments.into_iter().map(|named| {
         if named.name.len() > MAX_WORD {
@@ -77,7 +79,9 @@ fn text(text: WitText) -> wasmtime::Result<Text> {
 
 fn argument(value: WitArgument) -> wasmtime::Result<Argument> {
     match value {
-        WitArgument::Text(text) if text.len() > MAX_WORD => Err(bad(format!("a text argument has more than {MAX_WORD} bytes"))),
+        WitArgument::Text(text) if text.len() > MAX_WORD => {
+            Err(bad(format!("a text argument has more than {MAX_WORD} bytes")))
+        }
         WitArgument::Text(text) => Ok(Argument::Text(text)),
         WitArgument::Number(number) => Ok(Argument::Number(safe(number)?)),
         WitArgument::Money(money) => {
@@ -90,7 +94,11 @@ fn argument(value: WitArgument) -> wasmtime::Result<Argument> {
 
 /// A number that every guest language holds exactly.
 fn safe(number: i64) -> wasmtime::Result<i64> {
-    if (-MAX_SAFE..=MAX_SAFE).contains(&number) { Ok(number) } else { Err(bad(format!("{number} is beyond ±(2^53 − 1)"))) }
+    if (-MAX_SAFE..=MAX_SAFE).contains(&number) {
+        Ok(number)
+    } else {
+        Err(bad(format!("{number} is beyond ±(2^53 − 1)")))
+    }
 }
 
 fn most<T>(list: &[T], most: usize, what: &str) -> wasmtime::Result<()> {

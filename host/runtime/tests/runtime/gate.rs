@@ -9,7 +9,8 @@ use crate::support::{Host, cart, permissions};
 
 /// The word that the misbehaving guest reports in its reason.
 fn reported(operations: &[Operation]) -> String {
-    let arguments = operations.iter().flat_map(|operation| &operation.candidates).flat_map(|candidate| &candidate.reason.arguments);
+    let arguments =
+        operations.iter().flat_map(|operation| &operation.candidates).flat_map(|candidate| &candidate.reason.arguments);
     let words = arguments.filter_map(|(_, value)| match value {
         Argument::Text(text) => Some(text.clone()),
         _ => None,
@@ -38,7 +39,8 @@ async fn a_write_is_denied_at_a_point_that_calculates() {
     let host = Host::start().await;
     host.publish("misbehaving").await;
     let ctx = host.tenant("writer", "CNY").await;
-    host.install(&ctx, "misbehaving", permissions(&[Permission::PlatformKvWrite]), Some(json!({"mode": "write"}))).await;
+    host.install(&ctx, "misbehaving", permissions(&[Permission::PlatformKvWrite]), Some(json!({"mode": "write"})))
+        .await;
     let answer = host.discounts(&ctx, Point::DiscountOrder, &cart("CNY", &[(1, 1)])).await;
     let word = reported(&answer.value.unwrap());
     assert!(word.contains("read-only"), "{word}");
@@ -52,7 +54,10 @@ async fn a_change_is_seen_by_the_next_call_and_a_disabled_plugin_is_not_asked() 
     let (first, second) = (host.tenant("first", "CNY").await, host.tenant("second", "USD").await);
     let install = host.install(&first, "hello-discount", permissions(&[]), None).await;
     assert_eq!(host.runtime.serving(&first, Point::DiscountOrder).await.unwrap().len(), 1);
-    assert!(host.runtime.serving(&second, Point::DiscountOrder).await.unwrap().is_empty(), "another tenant has nothing");
+    assert!(
+        host.runtime.serving(&second, Point::DiscountOrder).await.unwrap().is_empty(),
+        "another tenant has nothing"
+    );
     assert!(host.runtime.serving(&first, Point::DiscountLines).await.unwrap().is_empty(), "another point has nothing");
     let disable = async |mut tx| heptad_platform::install::install_disable(&mut tx, install).await;
     host.store.write(&first, disable).await.unwrap();

@@ -59,7 +59,8 @@ async fn a_panic_leaves_its_words_in_the_log() {
     let host = Host::start().await;
     host.publish("misbehaving").await;
     let ctx = host.tenant("victim", "CNY").await;
-    host.install(&ctx, "misbehaving", permissions(&[Permission::PlatformKvWrite]), Some(json!({"mode": "panic"}))).await;
+    host.install(&ctx, "misbehaving", permissions(&[Permission::PlatformKvWrite]), Some(json!({"mode": "panic"})))
+        .await;
     let answer = host.discounts(&ctx, Point::DiscountOrder, &cart("CNY", &[(1, 1)])).await;
     assert!(answer.trace.log.iter().any(|line| line.contains("panicked at")), "{:?}", answer.trace.log);
     assert!(answer.trace.fuel > 0 && answer.trace.host_calls > 0);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use heptad_capabilities::extensions::{Answer, CartLineView, CartView, Denial, Extensions as _, Operation, Serving};
 use heptad_model::id::InstallId;
 use heptad_model::{Actor, Ctx, Currency, Env, Locale, Millis, Origin, PermissionSet, Point};
+use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
-use heptad_platform::PlatformError;
 use heptad_runtime::limits::Profile;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
@@ -68,7 +68,8 @@ impl Host {
             locale: Locale::ZhCn,
         };
         let origin = Origin::new(Actor::Anonymous, Locale::En, self.env.clone());
-        let record = self.store.platform_write(&origin, async |mut tx| tenant_create(&mut tx, &input).await).await.unwrap();
+        let record =
+            self.store.platform_write(&origin, async |mut tx| tenant_create(&mut tx, &input).await).await.unwrap();
         origin.for_tenant(Arc::new(record.tenant.as_ref().clone()))
     }
 
@@ -83,7 +84,10 @@ impl Host {
             imports: inspected.imports,
         };
         let submitted = async {
-            let publisher = self.store.platform_write(&origin, async |mut tx| publisher_create(&mut tx, "heptad", "Heptad").await).await;
+            let publisher = self
+                .store
+                .platform_write(&origin, async |mut tx| publisher_create(&mut tx, "heptad", "Heptad").await)
+                .await;
             let publisher = match publisher {
                 Ok(publisher) => publisher,
                 Err(_) => {
@@ -103,7 +107,13 @@ impl Host {
     }
 
     /// Installs and enables a published plugin with these grants and settings.
-    pub(crate) async fn install(&self, ctx: &Ctx, plugin: &str, granted: PermissionSet, settings: Option<Value>) -> InstallId {
+    pub(crate) async fn install(
+        &self,
+        ctx: &Ctx,
+        plugin: &str,
+        granted: PermissionSet,
+        settings: Option<Value>,
+    ) -> InstallId {
         let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings };
         let install = self
             .store

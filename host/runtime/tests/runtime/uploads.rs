@@ -28,7 +28,8 @@ fn with(manifest: &Manifest, change: impl FnOnce(&mut Manifest)) -> Manifest {
 fn forge(component: &[u8], manifest: &str) -> Vec<u8> {
     use wasm_encoder::ComponentSection as _;
     let mut bytes = component.to_vec();
-    wasm_encoder::CustomSection { name: "heptad:manifest".into(), data: manifest.as_bytes().into() }.append_to_component(&mut bytes);
+    wasm_encoder::CustomSection { name: "heptad:manifest".into(), data: manifest.as_bytes().into() }
+        .append_to_component(&mut bytes);
     bytes
 }
 
@@ -50,7 +51,10 @@ async fn each_wrong_file_is_refused_by_its_own_word() {
         ("many-manifests", forge(&packed, &json)),
         ("invalid-manifest", forge(&component, "{")),
         ("contract-version", forge(&component, &json.replace("\"contract\":\"0.1\"", "\"contract\":\"0.2\""))),
-        ("permission-not-asked", forge(&component, &with(&manifest, |manifest| manifest.permissions.clear()).to_json())),
+        (
+            "permission-not-asked",
+            forge(&component, &with(&manifest, |manifest| manifest.permissions.clear()).to_json()),
+        ),
         ("point-not-exported", forge(&component, &json.replace("cart.validate-complete", "discount.lines"))),
         ("unknown-import", forge(&stranger("evil:pkg/fs@0.1.0", "read"), &json)),
         ("unknown-import", forge(&stranger("heptad:mall/catalog@0.1.0", "steal"), &json)),
@@ -71,7 +75,8 @@ fn stranger(interface: &str, function: &str) -> Vec<u8> {
     let mut instance = InstanceType::new();
     instance.ty().function().params::<[(&str, wasm_encoder::ComponentValType); 0], _>([]).result(None);
     instance.export(function, ComponentTypeRef::Func(0));
-    let (mut types, mut imports, mut component) = (ComponentTypeSection::new(), ComponentImportSection::new(), Component::new());
+    let (mut types, mut imports, mut component) =
+        (ComponentTypeSection::new(), ComponentImportSection::new(), Component::new());
     types.instance(&instance);
     imports.import(interface, ComponentTypeRef::Instance(0));
     component.section(&types).section(&imports);

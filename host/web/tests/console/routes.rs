@@ -63,17 +63,18 @@ const FORMS: &[(&str, Who)] = &[
 #[test]
 fn every_route_is_in_the_table() {
     let source = include_str!("../../src/console/mod.rs");
-    let mut router = "";
     let mut found = Vec::new();
-    for line in source.lines() {
-        if let Some(name) = line.trim().strip_prefix("let ").and_then(|rest| rest.strip_suffix(" = Router::new()")) {
-            router = name;
-        }
-        if let Some(path) = line.trim().strip_prefix(".route(\"").and_then(|rest| rest.split('"').next())
+    let mut router = "";
+    // Between two routes may stand the name of the router to which the second belongs.
+    for part in source.split(".route(").map(str::trim_start) {
+        if let Some(path) = part.strip_prefix('"').and_then(|rest| rest.split('"').next())
             && router != "console"
             && !path.starts_with("/console")
         {
             found.push(format!("{router} {path}"));
+        }
+        if let Some((before, _)) = part.rsplit_once(" = Router::new()") {
+            router = before.rsplit("let ").next().unwrap_or_default();
         }
     }
     let mut listed: Vec<String> = ROUTES
