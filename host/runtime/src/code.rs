@@ -140,10 +140,7 @@ impl Codes {
         })
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "mapping compiled code is unsafe by nature; only code behind our own MAC comes here"
-    )]
+    #[expect(unsafe_code, reason = "mapping compiled code is unsafe; only code behind our own MAC comes here")]
     fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
         // SAFETY: the bytes come from our compile worker, directly or through a file whose MAC was just verified.
         unsafe { Component::deserialize(&self.engine, code) }
