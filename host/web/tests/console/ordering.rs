@@ -89,7 +89,7 @@ both_databases! {
         let sample = page.forms().into_iter().find(|form| !form.get("sample").is_empty()).unwrap();
         let page = browser.send(&sample).await.expect(200);
         let page = browser.send(&page.form("/order")).await.expect(422);
-        page.shows("没有下单").shows("T1 每人限购 1 件").shows("限购");
+        page.shows("合计 ¥550.00").shows("没有下单").shows("T1 每人限购 1 件").shows("限购");
     }
 
     async fn tier_and_tags_are_edited(database: TestDatabase) {

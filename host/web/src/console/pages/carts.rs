@@ -304,7 +304,7 @@ pub(in crate::console) async fn change(shop: Shop, State(state): State<AppState>
         Ok(cart) => priced(&state, &shop, &cart, "").await,
         Err(CapabilityError::Invalid { .. }) => {
             let problem = shop.words().t1("rule-quantity", "most", MAX_QUANTITY);
-            refused(shop, &state, id, problem, Vec::new()).await
+            refused(shop, &state, id, None, problem, Vec::new()).await
         }
         Err(error) => Err(error.into()),
     }
@@ -315,10 +315,11 @@ async fn refused(
     shop: Shop,
     state: &AppState,
     id: CartId,
+    quote: Option<QuoteId>,
     problem: String,
     denials: Vec<(String, String)>,
 ) -> ConsoleResult {
-    let asked = Asked::default();
+    let asked = Asked { quote: quote.map(|quote| quote.to_string()), ..Asked::default() };
     let found = fetch(state, &shop, id, &asked).await?;
     let page = CartPage { problem: Some(problem), denials, ..cart_page(shop, found, &asked) };
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
@@ -371,13 +372,13 @@ pub(in crate::console) async fn order(shop: Shop, State(state): State<AppState>,
             };
             let denials = denials.into_iter().map(sentence).collect();
             let problem = shop.words().t("cart-denied");
-            refused(shop, &state, id, problem, denials).await
+            refused(shop, &state, id, Some(quote), problem, denials).await
         }
         Err(CapabilityError::PluginUnavailable { plugin, code }) => {
             let why = shop.words().known(&format!("outcome-failed-{code}"));
             let why = why.unwrap_or_else(|| shop.words().t("outcome-failed"));
             let problem = shop.words().t2("cart-plugin-unavailable", "plugin", plugin, "why", why);
-            refused(shop, &state, id, problem, Vec::new()).await
+            refused(shop, &state, id, Some(quote), problem, Vec::new()).await
         }
         Err(error) => Err(error.into()),
     }
