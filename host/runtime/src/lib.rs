@@ -1,8 +1,8 @@
 //! The sandbox: engine, code cache, limits, calls, the gate and the plugin-facing imports.
 //!
 //! Start with [`Runtime`], which implements the capabilities' `Extensions`: it finds the tenant's plugins ([`installs`]),
-//! their code ([`code`]), makes a fresh sandbox ([`sandbox`]) and asks it ([`points`]). What a plugin may call is in
-//! [`imports`], one thin file per interface; each of their functions passes the gate in [`call`].
+//! their code ([`code`]), makes a fresh sandbox ([`sandbox`]) and asks it (`points`). What a plugin may call is in
+//! `imports`, one thin file per interface; each of their functions passes the gate in [`call`].
 //!
 //! To add an importable interface: its WIT, rows in the permission table, a file in `imports/`. To add a point: a row in
 //! the registry, its WIT, a module in `heptad-bindings`, a file in `points/`.

@@ -1,9 +1,9 @@
 //! The console: pages for merchants, publishers and operators, rendered here and usable without JavaScript.
 //!
-//! Each page is a struct with a template in `host/web/templates`; its handler is in [`pages`], a file per area. A request
-//! passes [`visit`], which finds out who asks and in which language, and turns failures into pages. Handlers take
-//! [`desk::Shop`], [`desk::Publishing`] or [`desk::Operating`], which prove that the person holds a role there, and
-//! [`fields::Fields`], which proves that a form is the console's own. To add a page: a struct and a handler in `pages`, a
+//! Each page is a struct with a template in `host/web/templates`; its handler is in `pages`, a file per area. A request
+//! passes `visit`, which finds out who asks and in which language, and turns failures into pages. Handlers take
+//! `desk::Shop`, `desk::Publishing` or `desk::Operating`, which prove that the person holds a role there, and
+//! `fields::Fields`, which proves that a form is the console's own. To add a page: a struct and a handler in `pages`, a
 //! template, a route here, its sentences in both languages.
 
 mod assets;
