@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use heptad_capabilities::extensions::{Extensions as _, Outcome};
 use heptad_model::{Ctx, Point};
 use heptad_runtime::limits::Profile;
@@ -80,7 +80,7 @@ pub(crate) async fn run() -> Result<()> {
     let host = Host::start().await?;
     let component = host.bench_guest()?;
     let budget = Profile::default().budget(Point::DiscountLines, 16, 10);
-    let engine = engine::running().context("the engine starts")?;
+    let engine = engine::running()?;
     let bare = Arc::new(BareGuest::new(engine, &component, budget)?);
     let ctx = host.tenant("calls").await?;
     host.install(&ctx, "bench-guest").await?;

@@ -16,7 +16,7 @@ const CLIENTS: usize = 8;
 /// Measures and prints.
 pub(crate) async fn run() -> Result<()> {
     let host = Host::start().await?;
-    let unlimited = heptad_web::Limit { per_second: 1_000_000, burst: 1_000_000 };
+    let unlimited = heptad_web::rate::Limit { per_second: 1_000_000, burst: 1_000_000 };
     let options = WebOptions { database_url: host.url.clone(), caller_limit: unlimited, peer_limit: unlimited, ..WebOptions::default() };
     let state = AppState::new(host.store.clone(), host.runtime.clone(), host.env.clone(), options);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
