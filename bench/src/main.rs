@@ -1,7 +1,6 @@
 //! The benchmark: Heptad beside bare wasmtime in one run. Ratios are judged, absolutes are printed.
 //!
 //! `cargo xtask bench` builds the guests and runs it; `bench/README.md` says what each row means and keeps the results.
-#![expect(missing_docs, reason = "a program")]
 
 mod bare;
 mod calls;
