@@ -54,7 +54,7 @@ impl Call {
         at: Millis,
         budget: Budget,
         store: Store,
-        seed: [u8; 32],
+        key: [u8; 32],
     ) -> Self {
         Self {
             id,
@@ -62,7 +62,7 @@ impl Call {
             installed,
             at,
             limiter: Limiter::new(budget.memory),
-            wasi: Wasi::new(seed),
+            wasi: Wasi::new(key, id),
             table: ResourceTable::new(),
             host_calls: 0,
             budget,

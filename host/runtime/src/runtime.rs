@@ -10,8 +10,6 @@ use heptad_capabilities::extensions::{
 use heptad_model::id::{CallId, InstallId, TenantId, VersionId};
 use heptad_model::{Actor, Ctx, Currency, Env, Locale, Millis, Origin, Point, Tenant};
 use heptad_store::{Store, StoreError};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
@@ -234,15 +232,8 @@ impl Runtime {
         };
         let actor = Actor::Plugin(installed.serving.install);
         let ctx = Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
-        let call = Call::new(id, ctx, installed, at, budget, self.store.clone(), self.seed(id));
+        let call = Call::new(id, ctx, installed, at, budget, self.store.clone(), self.key);
         sandbox::run(&self.engine, code, call, budget, point, until, ask).await
-    }
-
-    /// HMAC(host key, call id): the guest cannot foretell it, and a replay repeats it.
-    fn seed(&self, call: CallId) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        mac.update(call.to_string().as_bytes());
-        mac.finalize().into_bytes().into()
     }
 }
 

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use heptad_model::id::CallId;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -16,13 +19,14 @@ const RANDOM_BYTES: u64 = 64 << 10;
 
 /// The guest's WASI context, made when it first asks for something: most calls never do.
 pub(crate) struct Wasi {
-    seed: [u8; 32],
+    key: [u8; 32],
+    call: CallId,
     made: Option<(WasiCtx, MemoryOutputPipe)>,
 }
 
 impl Wasi {
-    pub(crate) const fn new(seed: [u8; 32]) -> Self {
-        Self { seed, made: None }
+    pub(crate) const fn new(key: [u8; 32], call: CallId) -> Self {
+        Self { key, call, made: None }
     }
 
     /// What the guest wrote to its standard output and error.
@@ -31,9 +35,16 @@ impl Wasi {
     }
 
     fn context(&mut self, now: Duration) -> &mut WasiCtx {
-        let seed = self.seed;
-        &mut self.made.get_or_insert_with(|| make(seed, now)).0
+        let (key, call) = (self.key, self.call);
+        &mut self.made.get_or_insert_with(|| make(seed(&key, call), now)).0
     }
+}
+
+/// HMAC(host key, call id): the guest cannot foretell it, and a replay repeats it.
+fn seed(key: &[u8; 32], call: CallId) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(call.to_string().as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 fn make(seed: [u8; 32], now: Duration) -> (WasiCtx, MemoryOutputPipe) {
