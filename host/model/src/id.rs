@@ -111,6 +111,8 @@ ids! {
     PaymentId = "pay", "payment";
     /// One call into a plugin.
     CallId = "cal", "call";
+    /// Something that people are told.
+    NoticeId = "ntc", "notice";
     /// One request to the platform.
     RequestId = "req", "request";
     /// A row of the audit log.

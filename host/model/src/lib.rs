@@ -6,6 +6,7 @@
 pub mod ctx;
 pub mod entropy;
 pub mod id;
+pub mod limits;
 pub mod locale;
 pub mod manifest;
 pub mod money;
@@ -17,6 +18,7 @@ pub mod text;
 pub mod time;
 
 pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
+pub use limits::{Limit, Limits};
 pub use locale::Locale;
 pub use manifest::Manifest;
 pub use money::{Currency, Minor, Money};

@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 /// What happens when a plugin on the point fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailurePolicy {
     /// The host goes on without the plugin.

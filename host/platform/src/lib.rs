@@ -12,6 +12,7 @@ pub mod error;
 pub mod generation;
 pub mod install;
 pub mod kv;
+pub mod limit_profile;
 mod names;
 mod password;
 pub mod principal;

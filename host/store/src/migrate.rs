@@ -12,7 +12,10 @@ use crate::StoreError;
 use crate::dialect::Dialect;
 
 /// Every migration: its number, its name, its text.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "foundation", include_str!("../migrations/0001_foundation.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "foundation", include_str!("../migrations/0001_foundation.sql")),
+    (2, "sandbox", include_str!("../migrations/0002_sandbox.sql")),
+];
 
 /// Any number that no other program locks on a shared server.
 const LOCK: &str = "select pg_advisory_xact_lock(4711004711)";

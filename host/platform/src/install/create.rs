@@ -93,6 +93,12 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     let kv_bytes = tx.query(BYTES).text(id).fetch_one(|row| row.int("kv_bytes")).await?;
     let entries = "delete from plugin_kv where tenant_id = $1 and install_id = $2";
     let kv_entries = tx.query(entries).text(id).execute().await?;
+    for rest in [
+        "delete from breakers where tenant_id = $1 and install_id = $2",
+        "delete from recordings where tenant_id = $1 and install_id = $2",
+    ] {
+        tx.query(rest).text(id).execute().await?;
+    }
     let removed = tx.query("delete from installs where tenant_id = $1 and id = $2").text(id).execute().await?;
     if removed != 1 {
         return Err(PlatformError::not_found("install", id));

@@ -3,10 +3,12 @@
 mod change;
 mod create;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use heptad_model::id::{InstallId, VersionId};
-use heptad_model::{Manifest, Millis, PermissionSet};
+use heptad_model::points::FailurePolicy;
+use heptad_model::{Manifest, Millis, PermissionSet, Point};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::Value;
 
@@ -65,6 +67,10 @@ pub struct Install {
     pub granted: PermissionSet,
     /// The settings, with the schema's defaults filled in.
     pub settings: Value,
+    /// What the merchant chose for points where a failure may block or not; the point's own policy where absent.
+    pub failure: BTreeMap<Point, FailurePolicy>,
+    /// How often its breakers were re-armed.
+    pub rearmed: i64,
     /// The version's manifest.
     pub manifest: Arc<Manifest>,
     /// Grows with every change of this install that an answer may depend on.
@@ -94,6 +100,8 @@ impl Install {
             position: row.int("position")?,
             granted: row.json("granted")?,
             settings: crate::settings::filled(&manifest, settings),
+            failure: row.json("failure")?,
+            rearmed: row.int("rearmed")?,
             manifest: Arc::new(manifest),
             revision: row.int("revision")?,
             created_at: row.millis("created_at")?,
@@ -107,7 +115,7 @@ impl Install {
 /// Not paged: the limit of plugins on a point bounds it.
 pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
     const LIST: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, \
-                        i.settings, v.manifest, i.revision, i.created_at, i.updated_at \
+                        i.settings, i.failure, i.rearmed, v.manifest, i.revision, i.created_at, i.updated_at \
                         from installs i join plugin_versions v on v.id = i.version_id \
                         where i.tenant_id = $1 order by i.position, i.id";
     tx.query(LIST).fetch_all(Install::of).await
@@ -116,7 +124,7 @@ pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
 /// One install of the tenant.
 pub async fn install_get(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
     const GET: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, \
-                       i.settings, v.manifest, i.revision, i.created_at, i.updated_at \
+                       i.settings, i.failure, i.rearmed, v.manifest, i.revision, i.created_at, i.updated_at \
                        from installs i join plugin_versions v on v.id = i.version_id \
                        where i.tenant_id = $1 and i.id = $2";
     let found = tx.query(GET).text(id).fetch_optional(Install::of).await?;
