@@ -58,12 +58,15 @@ impl Store {
     pub async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let dialect = Dialect::of_url(&options.url).ok_or(StoreError::UnknownScheme)?;
-        let pool = |connections: u32| {
-            AnyPoolOptions::new().max_connections(connections).acquire_timeout(options.acquire_timeout).after_connect(
-                move |connection, _| {
+        let pool = || {
+            AnyPoolOptions::new()
+                .max_connections(options.connections)
+                .acquire_timeout(options.acquire_timeout)
+                // SQLite's are in this process: they do not go away.
+                .test_before_acquire(dialect == Dialect::Postgres)
+                .after_connect(move |connection, _| {
                     Box::pin(async move { sqlx::raw_sql(dialect.session()).execute(connection).await.map(drop) })
-                },
-            )
+                })
         };
         let failed = |error| StoreError::of(dialect, error);
         let url = match dialect {
@@ -76,11 +79,11 @@ impl Store {
             Dialect::Sqlite => {
                 // The writer first: it makes the file, and only one connection ever asks for the write lock.
                 let writers = Writers::open(connect.clone(), options.acquire_timeout, commits.clone()).await?;
-                let readers = pool(options.connections).connect_with(connect).await.map_err(failed)?;
+                let readers = snapshots(pool()).connect_with(connect).await.map_err(failed)?;
                 (readers, Writing::Grouped(writers))
             }
             Dialect::Postgres => {
-                let shared = pool(options.connections).connect_with(connect).await.map_err(failed)?;
+                let shared = pool().connect_with(connect).await.map_err(failed)?;
                 (shared.clone(), Writing::Pooled(shared))
             }
         };
@@ -191,8 +194,11 @@ impl Store {
     }
 
     async fn begin_read(&self) -> Result<(Slot, Running), StoreError> {
-        let transaction = self.readers.begin_with(self.dialect.begin_read()).await;
-        let held = Held::Read(transaction.map_err(|error| StoreError::of(self.dialect, error))?);
+        let failed = |error| StoreError::of(self.dialect, error);
+        let held = match self.dialect {
+            Dialect::Sqlite => Held::Snapshot(self.readers.acquire().await.map_err(failed)?),
+            Dialect::Postgres => Held::Read(self.readers.begin_with(self.dialect.begin_read()).await.map_err(failed)?),
+        };
         Ok(Running::new(held, None, self.dialect, self.statements.clone()))
     }
 
@@ -214,6 +220,7 @@ impl Store {
     async fn finish(&self, slot: &Slot) -> Result<(), StoreError> {
         let failed = |error| StoreError::of(self.dialect, error);
         match slot.take().ok_or(StoreError::Leaked)? {
+            Held::Snapshot(_) => Ok(()),
             Held::Read(transaction) => transaction.commit().await.map_err(failed),
             Held::Write(transaction) => {
                 transaction.commit().await.map_err(failed)?;
@@ -235,6 +242,22 @@ impl Store {
             _ => Some(result),
         }
     }
+}
+
+/// Readers of SQLite whose transaction has begun before they are asked for, and ends when they are back: `begin` takes no
+/// snapshot before the first statement. Each statement is a way to another thread and back; this saves a read two.
+fn snapshots(pool: AnyPoolOptions) -> AnyPoolOptions {
+    const SESSION: &str = Dialect::Sqlite.session();
+    const BEGIN: &str = Dialect::Sqlite.begin_read();
+    pool.after_connect(|connection, _| {
+        Box::pin(async move {
+            sqlx::raw_sql(SESSION).execute(&mut *connection).await?;
+            sqlx::raw_sql(BEGIN).execute(connection).await.map(drop)
+        })
+    })
+    .after_release(|connection, _| {
+        Box::pin(async move { sqlx::raw_sql("rollback; begin").execute(connection).await.map(|_| true) })
+    })
 }
 
 /// An error that may come from the store, so that a transaction knows whether to run again.

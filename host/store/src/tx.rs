@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use heptad_model::Ctx;
 use sqlx::any::AnyArguments;
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::dialect::Dialect;
@@ -12,6 +13,8 @@ use crate::statement::{Bind, Counter, Statement};
 
 /// A transaction on its connection.
 pub(crate) enum Held {
+    /// A reader of SQLite, which ends its transaction when it goes back.
+    Snapshot(PoolConnection<Any>),
     Read(Transaction<'static, Any>),
     Write(Transaction<'static, Any>),
     /// One that writes, in a group.
@@ -21,6 +24,7 @@ pub(crate) enum Held {
 impl Held {
     fn connection(&mut self) -> &mut AnyConnection {
         match self {
+            Self::Snapshot(connection) => connection,
             Self::Read(transaction) | Self::Write(transaction) => transaction,
             Self::Member(turn) => turn.connection(),
         }
