@@ -159,8 +159,9 @@ fn checked(by: &Principal, input: &TokenIn) -> Result<i64, PlatformError> {
     }
 }
 
-/// Who bears this token; `token-invalid` when it is unknown, revoked or over. Notes the use, at most once a minute.
-pub async fn token_authenticate(store: &Store, origin: &Origin, presented: &str) -> Result<Principal, PlatformError> {
+/// The valid token that is presented; `token-invalid` when it is unknown, revoked or over. Notes the use, at most once a
+/// minute. Whoever keeps the answer for a while has to look at its end again at each use.
+pub async fn token_authenticate(store: &Store, origin: &Origin, presented: &str) -> Result<Token, PlatformError> {
     const GET: &str = "select id, name, role, scope, subject, created_at, created_by, expires_at, last_used_at, revoked_at \
                        from tokens where secret_hash = $1";
     const NOTE: &str = "update tokens set last_used_at = $2 \
@@ -185,7 +186,7 @@ pub async fn token_authenticate(store: &Store, origin: &Origin, presented: &str)
             tracing::warn!(token = %token.id, %error, "the last use of token {} was not noted", token.id);
         }
     }
-    Ok(token.principal())
+    Ok(token)
 }
 
 /// The tokens of a scope, the oldest first, without those of shoppers, which come by the thousand and die by themselves.

@@ -52,7 +52,8 @@ impl Dialect {
         match self {
             Self::Sqlite => {
                 "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
-                 pragma busy_timeout = 5000; pragma temp_store = memory; pragma cache_size = -16000"
+                 pragma busy_timeout = 5000; pragma temp_store = memory; pragma cache_size = -16000; \
+                 pragma wal_autocheckpoint = 4000"
             }
             Self::Postgres => "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'",
         }

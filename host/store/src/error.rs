@@ -25,6 +25,9 @@ pub enum StoreError {
     /// The database is of another version than this binary.
     #[error("{0}")]
     Schema(String),
+    /// A transaction that shared a commit with others, which failed; it may succeed alone.
+    #[error("a commit shared with other transactions failed: {0}")]
+    Group(String),
     /// The closure kept the transaction beyond its end.
     #[error("a transaction outlived its closure")]
     Leaked,
@@ -46,6 +49,6 @@ impl StoreError {
 
     /// Whether running the transaction again may help.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy(_))
+        matches!(self, Self::Busy(_) | Self::Group(_))
     }
 }

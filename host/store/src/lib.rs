@@ -11,6 +11,7 @@ mod audit;
 pub mod backup;
 pub mod dialect;
 mod error;
+mod group;
 mod migrate;
 mod row;
 mod statement;

@@ -1,17 +1,17 @@
 //! The store: pools, and the closures that run in transactions.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use heptad_model::{Ctx, Origin};
+use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Transaction};
 
 use crate::StoreError;
 use crate::dialect::Dialect;
+use crate::group::Writers;
 use crate::statement::Counter;
-use crate::tx::{PlatformTx, Running, Slot, Tx};
+use crate::tx::{Held, PlatformTx, Running, Slot, Tx};
 
 /// How often a transaction is tried before its failure is reported.
 const ATTEMPTS: u32 = 5;
@@ -39,8 +39,18 @@ impl StoreOptions {
 pub struct Store {
     dialect: Dialect,
     readers: AnyPool,
-    writer: AnyPool,
+    writing: Writing,
     statements: Counter,
+    commits: Counter,
+}
+
+/// How transactions that write get their connection and are committed.
+#[derive(Clone, Debug)]
+enum Writing {
+    /// On SQLite: one connection, whose users share commits.
+    Grouped(Writers),
+    /// On PostgreSQL: the connections of all; the server groups commits by itself.
+    Pooled(AnyPool),
 }
 
 impl Store {
@@ -48,12 +58,15 @@ impl Store {
     pub async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let dialect = Dialect::of_url(&options.url).ok_or(StoreError::UnknownScheme)?;
-        let pool = |connections: u32| {
-            AnyPoolOptions::new().max_connections(connections).acquire_timeout(options.acquire_timeout).after_connect(
-                move |connection, _| {
+        let pool = || {
+            AnyPoolOptions::new()
+                .max_connections(options.connections)
+                .acquire_timeout(options.acquire_timeout)
+                // SQLite's are in this process: they do not go away.
+                .test_before_acquire(dialect == Dialect::Postgres)
+                .after_connect(move |connection, _| {
                     Box::pin(async move { sqlx::raw_sql(dialect.session()).execute(connection).await.map(drop) })
-                },
-            )
+                })
         };
         let failed = |error| StoreError::of(dialect, error);
         let url = match dialect {
@@ -61,18 +74,20 @@ impl Store {
             _ => options.url.clone(),
         };
         let connect: AnyConnectOptions = url.parse().map_err(failed)?;
-        let (readers, writer) = match dialect {
+        let commits = Counter::default();
+        let (readers, writing) = match dialect {
             Dialect::Sqlite => {
                 // The writer first: it makes the file, and only one connection ever asks for the write lock.
-                let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
-                (pool(options.connections).connect_with(connect).await.map_err(failed)?, writer)
+                let writers = Writers::open(connect.clone(), options.acquire_timeout, commits.clone()).await?;
+                let readers = snapshots(pool()).connect_with(connect).await.map_err(failed)?;
+                (readers, Writing::Grouped(writers))
             }
             Dialect::Postgres => {
-                let shared = pool(options.connections).connect_with(connect).await.map_err(failed)?;
-                (shared.clone(), shared)
+                let shared = pool().connect_with(connect).await.map_err(failed)?;
+                (shared.clone(), Writing::Pooled(shared))
             }
         };
-        Ok(Self { dialect, readers, writer, statements: Arc::new(AtomicU64::new(0)) })
+        Ok(Self { dialect, readers, writing, statements: Counter::default(), commits })
     }
 
     /// Which database serves.
@@ -83,6 +98,11 @@ impl Store {
     /// How many statements this store has run.
     pub fn statement_count(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// How often this store has committed what was written. On SQLite those who write at the same time share a commit.
+    pub fn commit_count(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Asks the database whether it answers.
@@ -98,7 +118,9 @@ impl Store {
     /// Closes all connections, after those in use have been returned.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        if let Writing::Grouped(writers) = &self.writing {
+            writers.close().await;
+        }
     }
 
     /// Runs the closure on one snapshot of the tenant's data.
@@ -107,7 +129,7 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
-        let (slot, mut running) = self.begin(false).await?;
+        let (slot, mut running) = self.begin_read().await?;
         running.bind_tenant(ctx.tenant().id.to_string()).await?;
         let value = f(Tx::new(running, ctx.clone())).await?;
         self.finish(&slot).await?;
@@ -116,7 +138,9 @@ impl Store {
 
     /// Runs the closure in one transaction and commits it; an error rolls back.
     ///
-    /// The closure is run up to five times while the database reports a conflict, so it has no effects elsewhere.
+    /// The closure is run up to five times while the database reports a conflict, so it has no effects elsewhere. On
+    /// SQLite it runs in a savepoint of a transaction that others may share; the answer comes after the commit, as
+    /// everywhere, and an error of another member touches nobody else.
     pub async fn write<T, E, F>(&self, ctx: &Ctx, mut f: impl FnMut(Tx) -> F) -> Result<T, E>
     where
         E: From<StoreError> + AsStoreError,
@@ -124,7 +148,7 @@ impl Store {
     {
         for attempt in 1.. {
             let result = async {
-                let (slot, mut running) = self.begin(true).await?;
+                let (slot, mut running) = self.begin_write(attempt > 1).await?;
                 running.bind_tenant(ctx.tenant().id.to_string()).await?;
                 let value = f(Tx::new(running, ctx.clone())).await?;
                 self.finish(&slot).await?;
@@ -143,7 +167,7 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
-        let (slot, running) = self.begin(false).await?;
+        let (slot, running) = self.begin_read().await?;
         let value = f(PlatformTx::new(running, origin.clone())).await?;
         self.finish(&slot).await?;
         Ok(value)
@@ -157,7 +181,7 @@ impl Store {
     {
         for attempt in 1.. {
             let result = async {
-                let (slot, running) = self.begin(true).await?;
+                let (slot, running) = self.begin_write(attempt > 1).await?;
                 let value = f(PlatformTx::new(running, origin.clone())).await?;
                 self.finish(&slot).await?;
                 Ok(value)
@@ -169,20 +193,42 @@ impl Store {
         unreachable!("the last attempt returns")
     }
 
-    pub(crate) async fn begin(&self, write: bool) -> Result<(Slot, Running), StoreError> {
-        let (pool, statement) = match write {
-            true => (&self.writer, self.dialect.begin_write()),
-            false => (&self.readers, self.dialect.begin_read()),
+    async fn begin_read(&self) -> Result<(Slot, Running), StoreError> {
+        let failed = |error| StoreError::of(self.dialect, error);
+        let held = match self.dialect {
+            Dialect::Sqlite => Held::Snapshot(self.readers.acquire().await.map_err(failed)?),
+            Dialect::Postgres => Held::Read(self.readers.begin_with(self.dialect.begin_read()).await.map_err(failed)?),
         };
-        let transaction = pool.begin_with(statement).await.map_err(|error| StoreError::of(self.dialect, error))?;
-        let slot: Slot = Arc::new(Mutex::new(None));
-        Ok((slot.clone(), Running::new(transaction, slot, self.dialect, self.statements.clone())))
+        Ok(Running::new(held, None, self.dialect, self.statements.clone()))
     }
 
-    pub(crate) async fn finish(&self, slot: &Slot) -> Result<(), StoreError> {
-        let transaction: Option<Transaction<'static, Any>> = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let transaction = transaction.ok_or(StoreError::Leaked)?;
-        transaction.commit().await.map_err(|error| StoreError::of(self.dialect, error))
+    /// `alone`: where commits are shared, in a commit of its own.
+    async fn begin_write(&self, alone: bool) -> Result<(Slot, Running), StoreError> {
+        let (held, scope) = match &self.writing {
+            Writing::Grouped(writers) => {
+                let (turn, scope) = writers.turn(alone).await?;
+                (Held::Member(turn), Some(scope))
+            }
+            Writing::Pooled(pool) => {
+                let transaction = pool.begin_with(self.dialect.begin_write()).await;
+                (Held::Write(transaction.map_err(|error| StoreError::of(self.dialect, error))?), None)
+            }
+        };
+        Ok(Running::new(held, scope, self.dialect, self.statements.clone()))
+    }
+
+    async fn finish(&self, slot: &Slot) -> Result<(), StoreError> {
+        let failed = |error| StoreError::of(self.dialect, error);
+        match slot.take().ok_or(StoreError::Leaked)? {
+            Held::Snapshot(_) => Ok(()),
+            Held::Read(transaction) => transaction.commit().await.map_err(failed),
+            Held::Write(transaction) => {
+                transaction.commit().await.map_err(failed)?;
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Held::Member(turn) => turn.commit().await,
+        }
     }
 
     /// The result if it is final; `None` after a pause when the transaction is to be run again.
@@ -196,6 +242,22 @@ impl Store {
             _ => Some(result),
         }
     }
+}
+
+/// Readers of SQLite whose transaction has begun before they are asked for, and ends when they are back: `begin` takes no
+/// snapshot before the first statement. Each statement is a way to another thread and back; this saves a read two.
+fn snapshots(pool: AnyPoolOptions) -> AnyPoolOptions {
+    const SESSION: &str = Dialect::Sqlite.session();
+    const BEGIN: &str = Dialect::Sqlite.begin_read();
+    pool.after_connect(|connection, _| {
+        Box::pin(async move {
+            sqlx::raw_sql(SESSION).execute(&mut *connection).await?;
+            sqlx::raw_sql(BEGIN).execute(connection).await.map(drop)
+        })
+    })
+    .after_release(|connection, _| {
+        Box::pin(async move { sqlx::raw_sql("rollback; begin").execute(connection).await.map(|_| true) })
+    })
 }
 
 /// An error that may come from the store, so that a transaction knows whether to run again.

@@ -4,31 +4,68 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use heptad_model::Ctx;
 use sqlx::any::AnyArguments;
-use sqlx::{Any, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::dialect::Dialect;
+use crate::group::{Scope, Turn};
 use crate::statement::{Bind, Counter, Statement};
 
+/// A transaction on its connection.
+pub(crate) enum Held {
+    /// A reader of SQLite, which ends its transaction when it goes back.
+    Snapshot(PoolConnection<Any>),
+    Read(Transaction<'static, Any>),
+    Write(Transaction<'static, Any>),
+    /// One that writes, in a group.
+    Member(Turn),
+}
+
+impl Held {
+    fn connection(&mut self) -> &mut AnyConnection {
+        match self {
+            Self::Snapshot(connection) => connection,
+            Self::Read(transaction) | Self::Write(transaction) => transaction,
+            Self::Member(turn) => turn.connection(),
+        }
+    }
+}
+
 /// Where a transaction returns to when its closure drops it, so that [`crate::Store`] can commit it.
-pub(crate) type Slot = Arc<Mutex<Option<Transaction<'static, Any>>>>;
+type Place = Arc<Mutex<Option<Held>>>;
+
+/// The store's end of a running transaction. Dropped without [`Slot::take`], it rolls back.
+pub(crate) struct Slot {
+    place: Place,
+    /// Falls after the place, so that a group gets its connection back first.
+    _scope: Option<Scope>,
+}
+
+impl Slot {
+    /// The transaction, once its closure has dropped it.
+    pub(crate) fn take(&self) -> Option<Held> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 /// A running transaction, and the way back.
 pub(crate) struct Running {
-    transaction: Option<Transaction<'static, Any>>,
-    slot: Slot,
+    held: Option<Held>,
+    place: Place,
     dialect: Dialect,
     counter: Counter,
 }
 
 impl Running {
-    pub(crate) fn new(transaction: Transaction<'static, Any>, slot: Slot, dialect: Dialect, counter: Counter) -> Self {
-        Self { transaction: Some(transaction), slot, dialect, counter }
+    pub(crate) fn new(held: Held, scope: Option<Scope>, dialect: Dialect, counter: Counter) -> (Slot, Self) {
+        let place = Place::default();
+        let slot = Slot { place: place.clone(), _scope: scope };
+        (slot, Self { held: Some(held), place, dialect, counter })
     }
 
     fn statement(&mut self, sql: &'static str) -> Statement<'_> {
-        let transaction = self.transaction.as_mut().expect("only `drop` takes the transaction");
         Statement {
-            connection: transaction,
+            connection: self.held.as_mut().expect("only `drop` takes the transaction").connection(),
             dialect: self.dialect,
             counter: &self.counter,
             sql,
@@ -39,7 +76,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = self.transaction.take();
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = self.held.take();
     }
 }
 

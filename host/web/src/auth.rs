@@ -17,7 +17,6 @@ use heptad_model::id::{CustomerId, PublisherId};
 use heptad_model::{Actor, Ctx, Locale, Origin};
 use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::session::{Session, session_get};
-use heptad_platform::token::token_authenticate;
 use heptad_store::StoreError;
 
 use crate::error::{ApiError, ApiResult};
@@ -78,7 +77,7 @@ async fn recognise(state: &AppState, parts: &Parts) -> ApiResult<Caller> {
     let origin = Asked::of(parts, &state.env).origin(Actor::Anonymous, Locale::default(), &state.env);
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(bearer).unwrap_or_default();
-        return match token_authenticate(&state.store, &origin, token).await {
+        return match state.bearers.bearer(&state.store, &origin, token).await {
             Ok(principal) => {
                 state.rates.caller(&principal.actor)?;
                 Ok(Caller::Bearer(principal))

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod auth;
+mod bearers;
 pub mod console;
 pub mod error;
 pub mod extract;

@@ -12,6 +12,7 @@ use heptad_runtime::Runtime;
 use heptad_store::Store;
 use moka::future::Cache;
 
+use crate::bearers::Bearers;
 use crate::error::ApiResult;
 use crate::rate::{Limit, RateLimits};
 
@@ -72,6 +73,7 @@ pub struct Shared {
     /// What the configuration says.
     pub options: WebOptions,
     pub(crate) rates: RateLimits,
+    pub(crate) bearers: Bearers,
     tenants: Cache<TenantId, Arc<Tenant>>,
 }
 
@@ -81,7 +83,7 @@ impl AppState {
         let rates = RateLimits::new(options.caller_limit, options.peer_limit);
         // What a context holds of a tenant is fixed from its creation, so nothing here grows old.
         let tenants = Cache::new(10_000);
-        Self(Arc::new(Shared { store, runtime, env, options, rates, tenants }))
+        Self(Arc::new(Shared { store, runtime, env, options, rates, bearers: Bearers::new(), tenants }))
     }
 }
 

@@ -18,7 +18,7 @@ async fn create(store: &Store, env: &Env, by: &Principal, input: &TokenIn) -> Re
 }
 
 async fn authenticate(store: &Store, env: &Env, secret: &str) -> Result<Principal, PlatformError> {
-    sendable(token_authenticate(store, &origin(env), secret)).await
+    sendable(token_authenticate(store, &origin(env), secret)).await.map(|token| token.principal())
 }
 
 async fn listed(store: &Store, env: &Env, scope: Scope) -> Vec<Token> {

@@ -190,5 +190,6 @@ pub(super) async fn token_delete(
 ) -> ApiResult<StatusCode> {
     let scope = scope(&state, &keeper, query.tenant, query.publisher).await?;
     state.store.platform_write(&keeper.origin, async |mut tx| token_revoke(&mut tx, scope, id).await).await?;
+    state.bearers.forget();
     Ok(StatusCode::NO_CONTENT)
 }

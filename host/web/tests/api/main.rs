@@ -8,6 +8,7 @@ mod health;
 mod input;
 mod installs;
 mod journey;
+mod large;
 mod limits;
 mod misbehaving;
 mod orders;
