@@ -10,6 +10,7 @@ mod installs;
 mod journey;
 mod limits;
 mod misbehaving;
+mod notices;
 mod orders;
 mod promotions;
 mod sessions;
