@@ -7,6 +7,7 @@
 //! at which route is decided there.
 
 pub mod audit;
+pub mod breaker;
 pub mod catalog;
 pub mod error;
 pub mod generation;
@@ -14,6 +15,7 @@ pub mod install;
 pub mod kv;
 pub mod limit_profile;
 mod names;
+pub mod notice;
 mod password;
 pub mod principal;
 pub mod publisher;

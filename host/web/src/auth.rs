@@ -276,6 +276,8 @@ for_no_tenant! {
     MakerOrOperator = [Operator, Publisher];
     /// Those who look for plugins.
     CatalogReader = [Operator, Publisher, Owner, Staff];
+    /// Who is told by notices: the merchant's people, publishers, operators.
+    InboxKeeper = [Operator, Publisher, Owner, Staff];
     /// Who sees a tenant's master data: the operator all, the others their own.
     TenantReader = [Operator, Owner, Staff, Shop];
     /// Who manages tokens and people of its own scope; the operator of any.

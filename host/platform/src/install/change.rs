@@ -1,15 +1,17 @@
-//! Changing an install: on and off, settings, grants, order. Each change raises the install's revision and the generation.
+//! Changing an install: on and off, settings, grants, what a failure does, order. Each change raises the install's revision and the generation.
 
 use std::collections::HashSet;
 
-use heptad_model::PermissionSet;
 use heptad_model::id::InstallId;
+use heptad_model::points::{FailurePolicy, Kind};
+use heptad_model::{PermissionSet, Point};
 use heptad_store::Tx;
 use serde_json::{Value, json};
 
 use super::create::grants_check;
 use super::{Install, InstallState, install_get, install_list};
 use crate::generation::generation_raise;
+use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use crate::settings::{checked, settings_check};
 use crate::{FieldError, PlatformError};
 
@@ -25,10 +27,29 @@ pub async fn install_enable(tx: &mut Tx, id: InstallId) -> Result<Install, Platf
     state_put(tx, install, InstallState::Enabled, "install.enabled").await
 }
 
-/// Keeps the points from calling the plugin; on a disabled one it changes nothing.
+/// Keeps the points from calling the plugin, and tells the merchant and the publisher; on a disabled one it changes nothing.
 pub async fn install_disable(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
     let install = install_get(tx, id).await?;
+    if install.is_enabled() {
+        disabled_post(tx, &install).await?;
+    }
     state_put(tx, install, InstallState::Disabled, "install.disabled").await
+}
+
+/// The publisher is told of its plugin and not of the shop: all shops together are one matter.
+async fn disabled_post(tx: &mut Tx, install: &Install) -> Result<(), PlatformError> {
+    let plugin = install.plugin.as_str();
+    let subjects = [(Audience::Merchant, install.id.to_string()), (Audience::PublisherOf(plugin), plugin.to_owned())];
+    for (audience, subject) in subjects {
+        let notice = NoticeIn {
+            kind: NoticeKind::PluginDisabled,
+            dedup: format!("{} {subject}", NoticeKind::PluginDisabled),
+            subject,
+            detail: json!({"plugin": plugin, "version": install.version}),
+        };
+        notice_post(tx, audience, &notice).await?;
+    }
+    Ok(())
 }
 
 async fn state_put(tx: &mut Tx, install: Install, state: InstallState, action: &str) -> Result<Install, PlatformError> {
@@ -64,6 +85,41 @@ pub async fn install_grants_put(tx: &mut Tx, id: InstallId, granted: PermissionS
     let rows = tx.query(PUT).text(id).json(&granted).bind(now).execute().await?;
     let detail = json!({"plugin": install.plugin, "before": install.granted, "after": granted});
     changed(tx, id, rows, "install.grants-changed", &detail).await
+}
+
+/// Chooses what happens when the plugin fails at a point: `None` leaves it to the point's own policy.
+///
+/// Only where the plugin may object is there a choice; elsewhere, and at points that it does not serve, `invalid-field`.
+pub async fn install_failure_put(
+    tx: &mut Tx,
+    id: InstallId,
+    point: Point,
+    policy: Option<FailurePolicy>,
+) -> Result<Install, PlatformError> {
+    const PUT: &str = "update installs set failure = $3, revision = revision + 1, updated_at = $4 \
+                       where tenant_id = $1 and id = $2";
+    let install = install_get(tx, id).await?;
+    if !install.manifest.points.contains(&point) {
+        return Err(PlatformError::field("point", format!("`{}` does not serve `{point}`", install.plugin)));
+    }
+    if point.row().kind != Kind::Veto {
+        return Err(PlatformError::field(
+            "point",
+            format!("what a failure at `{point}` does is the same for all shops"),
+        ));
+    }
+    let mut failure = install.failure.clone();
+    match policy {
+        Some(policy) => failure.insert(point, policy),
+        None => failure.remove(&point),
+    };
+    if failure == install.failure {
+        return Ok(install);
+    }
+    let now = tx.ctx().now();
+    let rows = tx.query(PUT).text(id).json(&failure).bind(now).execute().await?;
+    let detail = json!({"plugin": install.plugin, "before": install.failure, "after": failure});
+    changed(tx, id, rows, "install.failure-changed", &detail).await
 }
 
 /// Puts the tenant's plugins into this order, which names each install exactly once; the installs in the new order.

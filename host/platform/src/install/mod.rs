@@ -12,7 +12,9 @@ use heptad_model::{Manifest, Millis, PermissionSet, Point};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::Value;
 
-pub use change::{install_disable, install_enable, install_grants_put, install_reorder, install_settings_put};
+pub use change::{
+    install_disable, install_enable, install_failure_put, install_grants_put, install_reorder, install_settings_put,
+};
 pub use create::{InstallIn, MAX_ON_POINT, Uninstalled, install_create, install_delete};
 
 use crate::PlatformError;
@@ -85,6 +87,11 @@ impl Install {
     /// Whether it runs.
     pub fn is_enabled(&self) -> bool {
         self.state == InstallState::Enabled
+    }
+
+    /// What happens when it fails at a point: the merchant's choice, else the point's own policy.
+    pub fn failure_at(&self, point: Point) -> FailurePolicy {
+        self.failure.get(&point).copied().unwrap_or(point.row().failure)
     }
 
     fn of(row: &Row) -> Result<Self, StoreError> {

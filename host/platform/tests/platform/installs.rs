@@ -81,6 +81,7 @@ both_databases! {
         assert_eq!((enabled.revision, enabled.updated_at.as_millis()), (2, NOW + 5));
         // Enabling what is enabled is no change.
         assert_eq!(enable(&store, &ctx, id).await.unwrap(), enabled);
+        env.advance(5);
         let disabled = store.write(&ctx, async |mut tx| install_disable(&mut tx, id).await).await.unwrap();
         assert_eq!((disabled.revision, disabled.state), (3, InstallState::Disabled));
         assert_eq!(generation_now(&store, &ctx).await, start + 3);

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod breakers;
 mod catalog;
 mod installs;
 mod kv;
+mod notices;
 mod people;
 mod support;

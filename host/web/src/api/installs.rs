@@ -1,14 +1,20 @@
-//! Installs: the plugins of a shop, what it allows them, how it set them up, and in which order they run.
+//! Installs: the plugins of a shop, what it allows them, how it set them up, in which order they run, and how they fare.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::id::InstallId;
-use heptad_model::{Locale, PermissionSet};
+use heptad_model::points::{FailurePolicy, Kind};
+use heptad_model::{Locale, PermissionSet, Point};
+use heptad_platform::PlatformError;
+use heptad_platform::breaker::{Breaker, breaker_list, breaker_rearm};
 use heptad_platform::install::{
-    Install, InstallIn as NewInstall, install_create, install_delete, install_disable, install_enable, install_get,
-    install_grants_put, install_list, install_reorder, install_settings_put,
+    Install, InstallIn as NewInstall, install_create, install_delete, install_disable, install_enable,
+    install_failure_put, install_get, install_grants_put, install_list, install_reorder, install_settings_put,
 };
+use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -54,6 +60,12 @@ pub(crate) struct GrantsIn {
     pub granted: PermissionSet,
 }
 
+/// What a failure does, by point; points that are not named keep what they have.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object, example = json!({"cart.validate-complete": "open"}))]
+pub(crate) struct FailureIn(BTreeMap<Point, Option<FailurePolicy>>);
+
 /// The order of all plugins.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +102,10 @@ pub(crate) struct InstallOut {
     pub position: i64,
     /// The points that it serves.
     pub points: Vec<&'static str>,
+    /// What happens when it fails, by point.
+    pub failure: Vec<FailureOut>,
+    /// The points at which it failed so often that it was not asked for a while.
+    pub breakers: Vec<BreakerOut>,
     /// What it is allowed.
     pub granted: Vec<&'static str>,
     /// The settings, with the defaults filled in.
@@ -99,6 +115,45 @@ pub(crate) struct InstallOut {
     pub created_at: String,
     /// When it was last changed, in RFC 3339.
     pub updated_at: String,
+}
+
+/// What happens when a plugin fails at a point.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailureOut {
+    /// The point.
+    #[schema(example = "cart.validate-complete")]
+    pub point: &'static str,
+    /// `open`: the shop goes on without the plugin; `closed`: orders are refused with `plugin-unavailable`.
+    #[schema(example = "closed")]
+    pub policy: &'static str,
+    /// Whether the merchant may choose.
+    pub may_choose: bool,
+    /// Whether the merchant has chosen.
+    pub chosen: bool,
+}
+
+/// Whether a plugin is asked at a point, after it failed often.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BreakerOut {
+    /// The point.
+    #[schema(example = "discount.lines")]
+    pub point: &'static str,
+    /// `open`: the plugin is not asked; `closed`: it is asked again.
+    #[schema(example = "open")]
+    pub state: &'static str,
+    /// The code of the last failure.
+    #[schema(example = "fuel")]
+    pub code: String,
+    /// What the last failure said, in English, for developers.
+    pub message: String,
+    /// How often it opened.
+    #[schema(example = 2)]
+    pub openings: i64,
+    /// Since when it is in this state, in RFC 3339.
+    pub changed_at: String,
+    /// When one call is let through again, in RFC 3339; absent when it is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<String>,
 }
 
 /// The plugins of the shop.
@@ -118,9 +173,11 @@ pub(crate) struct UninstalledOut {
 }
 
 impl InstallOut {
-    fn new(install: Install, reader: Locale) -> Self {
+    fn new(Seen { install, breakers }: Seen, reader: Locale) -> Self {
         Self {
             id: install.id.to_string(),
+            failure: install.manifest.points.iter().map(|point| FailureOut::of(&install, *point)).collect(),
+            breakers: breakers.into_iter().map(BreakerOut::from).collect(),
             title: install.manifest.words(reader).map(|words| words.name.clone()).unwrap_or_default(),
             plugin: install.plugin,
             version: install.version,
@@ -137,14 +194,65 @@ impl InstallOut {
     }
 }
 
-fn all(installs: Vec<Install>, reader: Locale) -> Json<InstallsOut> {
+impl FailureOut {
+    fn of(install: &Install, point: Point) -> Self {
+        Self {
+            point: point.name(),
+            policy: match install.failure_at(point) {
+                FailurePolicy::Open => "open",
+                FailurePolicy::Closed => "closed",
+            },
+            may_choose: point.row().kind == Kind::Veto,
+            chosen: install.failure.contains_key(&point),
+        }
+    }
+}
+
+impl From<Breaker> for BreakerOut {
+    fn from(breaker: Breaker) -> Self {
+        Self {
+            point: breaker.point.name(),
+            state: breaker.state.name(),
+            retry_at: breaker.is_open().then(|| breaker.retry_at.rfc3339()),
+            code: breaker.code,
+            message: breaker.message,
+            openings: breaker.openings,
+            changed_at: breaker.changed_at.rfc3339(),
+        }
+    }
+}
+
+/// An install with its breakers.
+struct Seen {
+    install: Install,
+    breakers: Vec<Breaker>,
+}
+
+/// The install as an answer shows it, in the transaction of what was done.
+async fn seen(tx: &mut Tx, install: Install) -> Result<Seen, PlatformError> {
+    let mut breakers = breaker_list(tx).await?;
+    breakers.retain(|breaker| breaker.install == install.id);
+    Ok(Seen { install, breakers })
+}
+
+async fn all_seen(tx: &mut Tx, installs: Vec<Install>) -> Result<Vec<Seen>, PlatformError> {
+    let breakers = breaker_list(tx).await?;
+    let of = |id| breakers.iter().filter(move |breaker: &&Breaker| breaker.install == id).cloned().collect();
+    Ok(installs.into_iter().map(|install| Seen { breakers: of(install.id), install }).collect())
+}
+
+fn all(installs: Vec<Seen>, reader: Locale) -> Json<InstallsOut> {
     Json(InstallsOut { items: installs.into_iter().map(|install| InstallOut::new(install, reader)).collect() })
 }
 
 /// Lists the shop's plugins in the order in which they run.
 #[utoipa::path(get, path = "/v1/installs", tag = "installs", responses((status = OK, body = InstallsOut)))]
 pub(super) async fn install_all(State(state): State<AppState>, staff: Staff) -> ApiResult<Json<InstallsOut>> {
-    let installs = state.store.read(&staff.ctx, async |mut tx| install_list(&mut tx).await).await?;
+    let read = async |mut tx: Tx| {
+        let installs = install_list(&mut tx).await?;
+        all_seen(&mut tx, installs).await
+    };
+    let installs = state.store.read(&staff.ctx, read).await?;
     Ok(all(installs, staff.ctx.locale))
 }
 
@@ -157,7 +265,11 @@ pub(super) async fn install_post(
 ) -> ApiResult<(StatusCode, Json<InstallOut>)> {
     let InstallIn { plugin, version, granted, settings } = input;
     let new = NewInstall { plugin, version, granted, settings };
-    let install = state.store.write(&owner.ctx, async |mut tx| install_create(&mut tx, &new).await).await?;
+    let create = async |mut tx: Tx| {
+        let install = install_create(&mut tx, &new).await?;
+        seen(&mut tx, install).await
+    };
+    let install = state.store.write(&owner.ctx, create).await?;
     state.runtime.refresh().await;
     Ok((StatusCode::CREATED, Json(InstallOut::new(install, owner.ctx.locale))))
 }
@@ -169,7 +281,11 @@ pub(super) async fn install_read(
     staff: Staff,
     PathOf(id): PathOf<InstallId>,
 ) -> ApiResult<Json<InstallOut>> {
-    let install = state.store.read(&staff.ctx, async |mut tx| install_get(&mut tx, id).await).await?;
+    let read = async |mut tx: Tx| {
+        let install = install_get(&mut tx, id).await?;
+        seen(&mut tx, install).await
+    };
+    let install = state.store.read(&staff.ctx, read).await?;
     Ok(Json(InstallOut::new(install, staff.ctx.locale)))
 }
 
@@ -181,7 +297,10 @@ pub(super) async fn install_settings(
     PathOf(id): PathOf<InstallId>,
     Body(input): Body<SettingsIn>,
 ) -> ApiResult<Json<InstallOut>> {
-    let put = async |mut tx| install_settings_put(&mut tx, id, &input.settings).await;
+    let put = async |mut tx: Tx| {
+        let install = install_settings_put(&mut tx, id, &input.settings).await?;
+        seen(&mut tx, install).await
+    };
     let install = state.store.write(&staff.ctx, put).await?;
     state.runtime.refresh().await;
     Ok(Json(InstallOut::new(install, staff.ctx.locale)))
@@ -195,7 +314,10 @@ pub(super) async fn install_grants(
     PathOf(id): PathOf<InstallId>,
     Body(input): Body<GrantsIn>,
 ) -> ApiResult<Json<InstallOut>> {
-    let put = async |mut tx| install_grants_put(&mut tx, id, input.granted).await;
+    let put = async |mut tx: Tx| {
+        let install = install_grants_put(&mut tx, id, input.granted).await?;
+        seen(&mut tx, install).await
+    };
     let install = state.store.write(&owner.ctx, put).await?;
     state.runtime.refresh().await;
     Ok(Json(InstallOut::new(install, owner.ctx.locale)))
@@ -208,7 +330,11 @@ pub(super) async fn install_on(
     staff: Staff,
     PathOf(id): PathOf<InstallId>,
 ) -> ApiResult<Json<InstallOut>> {
-    let install = state.store.write(&staff.ctx, async |mut tx| install_enable(&mut tx, id).await).await?;
+    let write = async |mut tx: Tx| {
+        let install = install_enable(&mut tx, id).await?;
+        seen(&mut tx, install).await
+    };
+    let install = state.store.write(&staff.ctx, write).await?;
     state.runtime.refresh().await;
     Ok(Json(InstallOut::new(install, staff.ctx.locale)))
 }
@@ -220,9 +346,51 @@ pub(super) async fn install_off(
     staff: Staff,
     PathOf(id): PathOf<InstallId>,
 ) -> ApiResult<Json<InstallOut>> {
-    let install = state.store.write(&staff.ctx, async |mut tx| install_disable(&mut tx, id).await).await?;
+    let write = async |mut tx: Tx| {
+        let install = install_disable(&mut tx, id).await?;
+        seen(&mut tx, install).await
+    };
+    let install = state.store.write(&staff.ctx, write).await?;
     state.runtime.refresh().await;
     Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+}
+
+/// Closes the breakers of a plugin: it is asked again at once, at all of its points.
+#[utoipa::path(post, path = "/v1/installs/{install}/rearm", tag = "installs", responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_rearm(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<InstallId>,
+) -> ApiResult<Json<InstallOut>> {
+    let write = async |mut tx: Tx| {
+        breaker_rearm(&mut tx, id).await?;
+        let install = install_get(&mut tx, id).await?;
+        seen(&mut tx, install).await
+    };
+    let install = state.store.write(&staff.ctx, write).await?;
+    state.runtime.refresh().await;
+    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+}
+
+/// Chooses what happens when a plugin fails at a point where it may object: `open` goes on without it, `closed` refuses
+/// orders until it answers, `null` leaves it to the point's own policy.
+#[utoipa::path(put, path = "/v1/installs/{install}/failure", tag = "installs", request_body = FailureIn, responses((status = OK, body = InstallOut)))]
+pub(super) async fn install_failure(
+    State(state): State<AppState>,
+    owner: Owner,
+    PathOf(id): PathOf<InstallId>,
+    Body(FailureIn(choices)): Body<FailureIn>,
+) -> ApiResult<Json<InstallOut>> {
+    let put = async |mut tx: Tx| {
+        let mut install = install_get(&mut tx, id).await?;
+        for (point, policy) in &choices {
+            install = install_failure_put(&mut tx, id, *point, *policy).await?;
+        }
+        seen(&mut tx, install).await
+    };
+    let install = state.store.write(&owner.ctx, put).await?;
+    state.runtime.refresh().await;
+    Ok(Json(InstallOut::new(install, owner.ctx.locale)))
 }
 
 /// Puts the shop's plugins into this order.
@@ -232,7 +400,10 @@ pub(super) async fn install_order(
     staff: Staff,
     Body(input): Body<OrderIn>,
 ) -> ApiResult<Json<InstallsOut>> {
-    let reorder = async |mut tx| install_reorder(&mut tx, &input.order).await;
+    let reorder = async |mut tx: Tx| {
+        let installs = install_reorder(&mut tx, &input.order).await?;
+        all_seen(&mut tx, installs).await
+    };
     let installs = state.store.write(&staff.ctx, reorder).await?;
     state.runtime.refresh().await;
     Ok(all(installs, staff.ctx.locale))

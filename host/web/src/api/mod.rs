@@ -13,6 +13,7 @@ mod health;
 mod installs;
 mod inventory;
 mod me;
+mod notices;
 mod orders;
 mod payments;
 mod plugins;
@@ -34,8 +35,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{
-    CatalogReader, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper, SignedIn, Staff,
-    TenantReader,
+    CatalogReader, InboxKeeper, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper, SignedIn,
+    Staff, TenantReader,
 };
 use crate::openapi;
 use crate::state::AppState;
@@ -96,7 +97,11 @@ pub const ROUTES: &[RouteRow] = &[
     row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
     row("POST", "/v1/installs/{install}/enable", Staff::ROLES),
     row("POST", "/v1/installs/{install}/disable", Staff::ROLES),
+    row("POST", "/v1/installs/{install}/rearm", Staff::ROLES),
+    row("PUT", "/v1/installs/{install}/failure", Owner::ROLES),
     row("PUT", "/v1/install-order", Staff::ROLES),
+    row("GET", "/v1/notices", InboxKeeper::ROLES),
+    row("POST", "/v1/notices/{notice}/acknowledge", InboxKeeper::ROLES),
     row("GET", "/v1/products", Shop::ROLES),
     row("POST", "/v1/products", Staff::ROLES),
     row("GET", "/v1/products/{product}", Shop::ROLES),
@@ -168,7 +173,11 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(installs::install_grants))
         .routes(routes!(installs::install_on))
         .routes(routes!(installs::install_off))
+        .routes(routes!(installs::install_rearm))
+        .routes(routes!(installs::install_failure))
         .routes(routes!(installs::install_order))
+        .routes(routes!(notices::notice_page))
+        .routes(routes!(notices::notice_read))
         .routes(routes!(products::product_page, products::product_post))
         .routes(routes!(products::product_read, products::product_patch))
         .routes(routes!(skus::sku_page, skus::sku_post))

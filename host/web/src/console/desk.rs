@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use heptad_model::id::PublisherId;
 use heptad_model::{Ctx, Locale, Origin};
 use heptad_platform::Role;
+use heptad_platform::notice::{notice_unread, platform_notice_unread};
 use heptad_platform::publisher::Publisher;
 use heptad_platform::tenant::TenantRecord;
 
@@ -35,6 +37,12 @@ async fn arrive(parts: &mut Parts, state: &AppState) -> Result<(Visit, Arc<Perso
     let Path(params) =
         Path::<HashMap<String, String>>::from_request_parts(parts, state).await.map_err(|_| Failure::nowhere())?;
     Ok((visit, person, Params(params)))
+}
+
+/// The unread notices of a publisher, or of the operators for `None`.
+async fn platform_unread(state: &AppState, origin: &Origin, publisher: Option<PublisherId>) -> Result<i64, Failure> {
+    let read = async |mut tx| platform_notice_unread(&mut tx, publisher).await;
+    Ok(state.store.platform_read(origin, read).await?)
 }
 
 /// A page of a shop, seen by its owner or staff. For anybody else the shop is not there.
@@ -93,11 +101,12 @@ impl FromRequestParts<AppState> for Shop {
         let place = person.places.iter().find(|place| matches!(place, Place::Shop(record, _) if record.slug == slug));
         let Some(place @ Place::Shop(record, role)) = place else { return Err(Failure::nowhere()) };
         let locale = if visit.language_known { visit.origin.locale } else { record.tenant.locale };
-        let shell = Shell::new(&visit, locale, Some(place));
         let origin = Origin { locale, ..visit.origin.clone() };
+        let ctx = origin.for_tenant(record.tenant.clone());
+        let unread = state.store.read(&ctx, async |mut tx| notice_unread(&mut tx).await).await?;
         Ok(Self {
-            shell,
-            ctx: origin.for_tenant(record.tenant.clone()),
+            shell: Shell::new(&visit, locale, Some(place)).with_unread(unread),
+            ctx,
             look: Look::new(locale, &record.tenant.time_zone),
             record: record.clone(),
             is_owner: *role == Role::Owner,
@@ -134,8 +143,9 @@ impl FromRequestParts<AppState> for Publishing {
         let slug: String = params.id("publisher")?;
         let place = person.places.iter().find(|place| matches!(place, Place::Publisher(known) if known.slug == slug));
         let Some(place @ Place::Publisher(publisher)) = place else { return Err(Failure::nowhere()) };
+        let unread = platform_unread(state, &visit.origin, Some(publisher.id)).await?;
         Ok(Self {
-            shell: Shell::new(&visit, visit.origin.locale, Some(place)),
+            shell: Shell::new(&visit, visit.origin.locale, Some(place)).with_unread(unread),
             look: Look::new(visit.origin.locale, "UTC"),
             publisher: publisher.clone(),
             origin: visit.origin,
@@ -168,8 +178,9 @@ impl FromRequestParts<AppState> for Operating {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let (visit, person, params) = arrive(parts, state).await?;
         let place = person.places.iter().find(|place| matches!(place, Place::Platform)).ok_or_else(Failure::nowhere)?;
+        let unread = platform_unread(state, &visit.origin, None).await?;
         Ok(Self {
-            shell: Shell::new(&visit, visit.origin.locale, Some(place)),
+            shell: Shell::new(&visit, visit.origin.locale, Some(place)).with_unread(unread),
             look: Look::new(visit.origin.locale, "UTC"),
             origin: visit.origin,
             params,

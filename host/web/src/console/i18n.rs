@@ -96,7 +96,8 @@ impl Words {
         self.find(&format!("{family}-{code}"), None).unwrap_or_else(|| code.to_owned())
     }
 
-    fn with<const N: usize>(self, key: &str, values: [(&'static str, FluentValue<'static>); N]) -> String {
+    /// A sentence with any number of placeholders.
+    pub(super) fn with<const N: usize>(self, key: &str, values: [(&'static str, FluentValue<'static>); N]) -> String {
         let values = values.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         self.find(key, Some(&values)).unwrap_or_else(|| key.to_owned())
     }

@@ -14,6 +14,7 @@ mod fields;
 mod i18n;
 mod limit;
 mod look;
+mod notice;
 mod pages;
 mod settings_form;
 mod shell;
@@ -28,8 +29,10 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 
 use crate::state::AppState;
+pub(crate) use notice::sentence as notice_sentence;
 use pages::{
-    carts, catalog, customers, installs, orders, overview, people, products, publisher, review, sign_in, tenants,
+    carts, catalog, customers, failures, installs, notices, orders, overview, people, products, publisher, review,
+    sign_in, tenants,
 };
 
 /// The most bytes of a form.
@@ -49,6 +52,10 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/plugins/{install}/enable", post(installs::enable_post))
         .route("/plugins/{install}/disable", post(installs::disable_post))
         .route("/plugins/{install}/uninstall", get(installs::uninstall).post(installs::uninstall_post))
+        .route("/plugins/{install}/rearm", post(failures::rearm_post))
+        .route("/plugins/{install}/failure", post(failures::failure_post))
+        .route("/notices", get(notices::shop))
+        .route("/notices/{notice}", post(notices::shop_post))
         .route("/carts", get(carts::start).post(carts::create))
         .route("/carts/{cart}", get(carts::show).post(carts::change))
         .route("/carts/{cart}/lines", post(carts::add))
@@ -67,12 +74,16 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             "/upload",
             get(publisher::upload).post(publisher::upload_post).layer(DefaultBodyLimit::max(publisher::UPLOAD_FORM)),
         )
-        .route("/plugins/{plugin}", get(publisher::show));
+        .route("/plugins/{plugin}", get(publisher::show))
+        .route("/notices", get(notices::publisher))
+        .route("/notices/{notice}", post(notices::publisher_post));
     let operating = Router::new()
         .route("/", get(review::queue))
         .route("/versions/{version}", get(review::version).post(review::review))
         .route("/tenants", get(tenants::tenants).post(tenants::tenant_post))
         .route("/publishers", get(tenants::publishers).post(tenants::publisher_post))
+        .route("/notices", get(notices::operator))
+        .route("/notices/{notice}", post(notices::operator_post))
         .route("/people/{scope}", get(people::people).post(people::person_post));
     let console = Router::new()
         .route("/console", get(overview::home))

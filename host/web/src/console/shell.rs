@@ -13,6 +13,9 @@ use super::failure::{Failure, query};
 use super::i18n::Words;
 use super::visit::{Place, Visit};
 
+/// Where the inbox of a place lies.
+const NOTICES: &str = "/notices";
+
 /// A link of the navigation or the switcher.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
@@ -20,6 +23,8 @@ pub(super) struct Link {
     pub(super) label: String,
     pub(super) role: String,
     pub(super) current: bool,
+    /// How many unread notices lie behind it.
+    pub(super) unread: i64,
 }
 
 /// The frame of a page. Its sentences are at hand by `shell.t(…)`.
@@ -91,6 +96,14 @@ impl Shell {
         }
     }
 
+    /// With the number of unread notices at the link to the inbox.
+    pub(super) fn with_unread(mut self, unread: i64) -> Self {
+        for link in self.nav.iter_mut().filter(|link| link.url.strip_prefix(&self.base) == Some(NOTICES)) {
+            link.unread = unread;
+        }
+        self
+    }
+
     /// The BCP 47 tag of the page.
     pub(super) fn tag(&self) -> &'static str {
         self.words.locale().tag()
@@ -154,7 +167,7 @@ fn link(words: Words, place: &Place) -> Link {
         Place::Publisher(publisher) => (publisher.name.clone(), "role-publisher"),
         Place::Platform => (words.t("place-platform"), "role-operator"),
     };
-    Link { url: base(place), label, role: words.t(role), current: false }
+    Link { url: base(place), label, role: words.t(role), current: false, unread: 0 }
 }
 
 fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
@@ -163,13 +176,19 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("", "nav-overview"),
             ("/catalog", "nav-catalog"),
             ("/plugins", "nav-plugins"),
+            (NOTICES, "nav-notices"),
             ("/carts", "nav-carts"),
             ("/orders", "nav-orders"),
             ("/customers", "nav-customers"),
             ("/products", "nav-products"),
         ],
-        Place::Publisher(_) => &[("", "nav-own-plugins"), ("/upload", "nav-upload")],
-        Place::Platform => &[("", "nav-queue"), ("/tenants", "nav-tenants"), ("/publishers", "nav-publishers")],
+        Place::Publisher(_) => &[("", "nav-own-plugins"), ("/upload", "nav-upload"), (NOTICES, "nav-notices")],
+        Place::Platform => &[
+            ("", "nav-queue"),
+            ("/tenants", "nav-tenants"),
+            ("/publishers", "nav-publishers"),
+            (NOTICES, "nav-notices"),
+        ],
     };
     let below =
         |end: &str| path.strip_prefix(base).is_some_and(|rest| rest == end || rest.starts_with(&format!("{end}/")));
@@ -188,6 +207,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
         label: words.t(key),
         role: String::new(),
         current: current(end),
+        unread: 0,
     };
     pages.iter().map(link).collect()
 }

@@ -15,6 +15,7 @@ use crate::stock::{Stocked, installed, stocked};
 struct Side {
     stock: Stocked,
     install: String,
+    notice: String,
     publisher: TestPublisher,
     version: String,
     plugin: &'static str,
@@ -41,6 +42,7 @@ impl Side {
             "{plugin}" => self.plugin.to_owned(),
             "{version}" => self.version.clone(),
             "{install}" => self.install.clone(),
+            "{notice}" => self.notice.clone(),
             "{product}" => self.stock.product.clone(),
             "{sku}" => self.stock.sku.clone(),
             "{location}" => "shanghai".to_owned(),
@@ -72,6 +74,7 @@ impl Side {
             ("POST", "/v1/installs") => json!({"plugin": self.plugin, "granted": []}),
             ("PUT", "/v1/installs/{install}/settings") => json!({"settings": {}}),
             ("PUT", "/v1/installs/{install}/grants") => json!({"granted": []}),
+            ("PUT", "/v1/installs/{install}/failure") => json!({}),
             ("PUT", "/v1/install-order") => json!({"order": [self.install]}),
             ("POST", "/v1/products") => json!({"code": format!("W-{number}"), "name": "W"}),
             ("POST", "/v1/skus") => {
@@ -95,8 +98,12 @@ impl Side {
 async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
     let stock = stocked(host, name, &name.to_uppercase()).await;
     let install = installed(host, &stock.shop, "hello-discount", json!({})).await;
+    host.post(&stock.shop.owner, &format!("/v1/installs/{install}/disable"), &Value::Null).await.expect(200);
+    host.post(&stock.shop.owner, &format!("/v1/installs/{install}/enable"), &Value::Null).await.expect(200);
+    let notices = host.get(&stock.shop.owner, "/v1/notices").await.expect(200);
+    let notice = notices["items"][0]["id"].as_str().unwrap().to_owned();
     let publisher = host.publisher(if name == "own" { "heptad" } else { "somebody" }).await;
-    Side { stock, install, publisher, version: String::new(), plugin }
+    Side { stock, install, notice, publisher, version: String::new(), plugin }
 }
 
 /// Whether the address names a thing of a tenant or a publisher; what is in the catalog is everybody's.

@@ -11,6 +11,7 @@ mod journey;
 mod large;
 mod limits;
 mod misbehaving;
+mod notices;
 mod orders;
 mod promotions;
 mod sessions;

@@ -6,6 +6,7 @@ mod access;
 mod browser;
 mod fixture;
 mod installing;
+mod notices;
 mod ordering;
 mod pages;
 mod publishing;

@@ -77,8 +77,22 @@ fn every_sentence_is_asked_for() {
     let all: String = sources.into_iter().map(|(_, source)| source).collect();
     // Their keys are put together from data: codes, states, points, what was done.
     let families = [
-        "done-", "refusal-", "rule-", "outcome-", "class-", "point-", "method-", "version-", "failure-", "dropped-",
-        "step-", "role-",
+        "done-",
+        "refusal-",
+        "rule-",
+        "outcome-",
+        "class-",
+        "point-",
+        "method-",
+        "version-",
+        "failure-",
+        "dropped-",
+        "step-",
+        "role-",
+        "limit-name-",
+        "severity-",
+        "choice-",
+        "breaker-effect-",
     ];
     let idle: Vec<_> = sentences("en")
         .into_keys()

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::id::InstallId;
+use heptad_platform::breaker::{Breaker, breaker_list};
 use heptad_platform::install::{
     Install, install_delete, install_disable, install_enable, install_get, install_grants_put, install_list,
     install_reorder, install_settings_put,
@@ -12,10 +13,11 @@ use heptad_platform::settings::settings_check;
 use heptad_platform::{FieldError, PlatformError};
 use serde_json::Value;
 
+use super::failures::{self, PointView};
 use super::{catalog, go};
-use crate::console::consent::{self, Group, PointWords};
+use crate::console::consent::{self, Group};
 use crate::console::desk::Shop;
-use crate::console::failure::ConsoleResult;
+use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::Fields;
 use crate::console::settings_form::{Change, Control, SettingsForm, change, form, read};
 use crate::console::shell::{Shell, page, page_with};
@@ -74,7 +76,7 @@ struct InstallPage {
     version: String,
     enabled: bool,
     since: String,
-    points: Vec<PointWords>,
+    points: Vec<PointView>,
     has_settings: bool,
     form: SettingsForm,
     groups: Vec<Group>,
@@ -82,7 +84,26 @@ struct InstallPage {
     is_owner: bool,
 }
 
-fn install_page(shop: Shop, install: &Install, values: &Value, errors: &[FieldError]) -> InstallPage {
+impl InstallPage {
+    /// Whether the plugin is not asked somewhere.
+    fn is_broken(&self) -> bool {
+        self.points.iter().any(|point| point.breaker.as_ref().is_some_and(|breaker| breaker.open))
+    }
+
+    /// Whether the merchant may choose what a failure does.
+    fn has_choices(&self) -> bool {
+        self.points.iter().any(|point| !point.choices.is_empty())
+    }
+}
+
+/// An install with the breakers of the shop.
+struct Seen {
+    install: Install,
+    breakers: Vec<Breaker>,
+}
+
+fn install_page(shop: Shop, seen: &Seen, values: &Value, errors: &[FieldError]) -> InstallPage {
+    let Seen { install, breakers } = seen;
     let (name, summary) = catalog::title(&shop, &install.manifest);
     let groups = consent::groups(shop.words(), &install.manifest, Some(install.granted));
     InstallPage {
@@ -93,7 +114,7 @@ fn install_page(shop: Shop, install: &Install, values: &Value, errors: &[FieldEr
         version: install.version.clone(),
         enabled: install.is_enabled(),
         since: shop.look.time(install.created_at),
-        points: consent::points(shop.words(), &install.manifest),
+        points: failures::points(&shop, install, breakers),
         has_settings: install.manifest.settings.is_some(),
         form: form(shop.words(), &install.manifest, shop.record.tenant.locale, values, errors),
         has_optional: groups.iter().any(|group| group.asks.iter().any(|ask| ask.optional)),
@@ -103,15 +124,19 @@ fn install_page(shop: Shop, install: &Install, values: &Value, errors: &[FieldEr
     }
 }
 
-async fn fetch(state: &AppState, shop: &Shop) -> Result<Install, crate::console::failure::Failure> {
+async fn fetch(state: &AppState, shop: &Shop) -> Result<Seen, Failure> {
     let id: InstallId = shop.id("install")?;
-    Ok(state.store.read(&shop.ctx, async |mut tx| install_get(&mut tx, id).await).await?)
+    let read = async |mut tx: heptad_store::Tx| {
+        let install = install_get(&mut tx, id).await?;
+        Ok::<_, PlatformError>(Seen { install, breakers: breaker_list(&mut tx).await? })
+    };
+    Ok(state.store.read(&shop.ctx, read).await?)
 }
 
 /// `GET …/plugins/{install}`.
 pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) -> ConsoleResult {
-    let install = fetch(&state, &shop).await?;
-    page(&install_page(shop, &install, &install.settings, &[]))
+    let seen = fetch(&state, &shop).await?;
+    page(&install_page(shop, &seen, &seen.install.settings, &[]))
 }
 
 /// `POST …/plugins/{install}`: saves the settings, and enables the plugin if that button was pressed; or changes the rows
@@ -122,13 +147,14 @@ pub(in crate::console) async fn settings_post(
     fields: Fields,
 ) -> ConsoleResult {
     shop.owner()?;
-    let install = fetch(&state, &shop).await?;
+    let seen = fetch(&state, &shop).await?;
+    let install = &seen.install;
     let schema = install.manifest.settings.as_ref();
     let values = read(schema, &fields);
     let action = fields.text("action");
     if let Some(rows) = Change::parse(action) {
         let values = change(schema, values, &rows);
-        return page(&install_page(shop, &install, &values, &[]));
+        return page(&install_page(shop, &seen, &values, &[]));
     }
     let enable = action == "enable";
     let write = async |mut tx: heptad_store::Tx| {
@@ -142,7 +168,7 @@ pub(in crate::console) async fn settings_post(
             Ok(go(shop.url(format_args!("/plugins/{}?done={done}", install.id))))
         }
         Err(PlatformError::Settings(errors) | PlatformError::NeedsSetup(errors)) => {
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &install_page(shop, &install, &values, &errors))
+            page_with(StatusCode::UNPROCESSABLE_ENTITY, &install_page(shop, &seen, &values, &errors))
         }
         Err(error) => Err(error.into()),
     }
@@ -155,7 +181,7 @@ pub(in crate::console) async fn permissions_post(
     fields: Fields,
 ) -> ConsoleResult {
     shop.owner()?;
-    let install = fetch(&state, &shop).await?;
+    let Seen { install, .. } = fetch(&state, &shop).await?;
     let checked: Vec<&str> = fields.all("allow").collect();
     let granted = consent::decision(&install.manifest, &checked);
     state.store.write(&shop.ctx, async |mut tx| install_grants_put(&mut tx, install.id, granted).await).await?;
@@ -199,8 +225,8 @@ pub(in crate::console) async fn enable_post(
         }
         // The form shows what is missing.
         Err(PlatformError::NeedsSetup(errors)) => {
-            let install = fetch(&state, &shop).await?;
-            page_with(StatusCode::CONFLICT, &install_page(shop, &install, &install.settings, &errors))
+            let seen = fetch(&state, &shop).await?;
+            page_with(StatusCode::CONFLICT, &install_page(shop, &seen, &seen.install.settings, &errors))
         }
         Err(error) => Err(error.into()),
     }
@@ -232,7 +258,7 @@ struct UninstallPage {
 /// `GET …/plugins/{install}/uninstall`: says what will be gone.
 pub(in crate::console) async fn uninstall(shop: Shop, State(state): State<AppState>) -> ConsoleResult {
     shop.owner()?;
-    let install = fetch(&state, &shop).await?;
+    let Seen { install, .. } = fetch(&state, &shop).await?;
     let (name, _) = catalog::title(&shop, &install.manifest);
     page(&UninstallPage {
         url: shop.url(format_args!("/plugins/{}", install.id)),

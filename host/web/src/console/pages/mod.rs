@@ -3,7 +3,9 @@
 pub(super) mod carts;
 pub(super) mod catalog;
 pub(super) mod customers;
+pub(super) mod failures;
 pub(super) mod installs;
+pub(super) mod notices;
 pub(super) mod orders;
 pub(super) mod overview;
 pub(super) mod people;

@@ -1,0 +1,108 @@
+//! The sentence of a notice, in the reader's language; the API shows it, too.
+
+use heptad_model::{Limit, Locale};
+use heptad_platform::notice::{Notice, NoticeKind};
+use serde_json::Value;
+
+use super::i18n::{Argument as _, Words};
+use super::{consent, look};
+
+/// What the notice tells.
+pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
+    let words = Words(locale);
+    let text = |name: &str| notice.detail.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| notice.detail.get(name).and_then(Value::as_u64).map(look::count).unwrap_or_default();
+    let plugin = ("plugin", text("plugin").value());
+    let point = || match heptad_model::Point::parse(text("point")) {
+        Some(point) => consent::point_title(words, point),
+        None => text("point").to_owned(),
+    };
+    match notice.kind {
+        NoticeKind::BreakerOpened => {
+            let why = cause(words, text("code"));
+            words.with("notice-breaker-opened", [plugin, ("point", point().value()), ("why", why.value())])
+        }
+        NoticeKind::LimitNear => {
+            let limit = limit(words, text("limit"));
+            let values = [("limit", limit.value()), ("used", number("used").value()), ("most", number("most").value())];
+            let [limit, used, most] = values;
+            words.with("notice-limit-near", [plugin, limit, used, most])
+        }
+        NoticeKind::PluginDisabled => {
+            words.with("notice-plugin-disabled", [plugin, ("version", text("version").value())])
+        }
+    }
+}
+
+/// Of what a call failed, by its code: a limit, or one of the causes that traces know.
+pub(super) fn cause(words: Words, code: &str) -> String {
+    let reached = |limit: Limit| words.t1("cause-limit", "limit", self::limit(words, limit.code()));
+    let known = words.known(&format!("outcome-failed-{code}"));
+    known.or_else(|| Limit::parse(code).map(reached)).unwrap_or_else(|| code.to_owned())
+}
+
+/// The name of a limit by its code.
+fn limit(words: Words, code: &str) -> String {
+    words.of_code("limit-name", code)
+}
+
+#[cfg(test)]
+mod tests {
+    use heptad_model::id::NoticeId;
+    use heptad_model::{Env, Millis};
+    use serde_json::json;
+
+    use super::*;
+
+    fn notice(kind: NoticeKind, detail: Value) -> Notice {
+        let (id, at) = (NoticeId::generate(&Env::fixed(1)), Millis::new(1));
+        let severity = kind.severity();
+        Notice {
+            id,
+            kind,
+            severity,
+            subject: String::new(),
+            detail,
+            occurrences: 1,
+            first_at: at,
+            last_at: at,
+            acknowledged: None,
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_sentence_with_its_arguments() {
+        let detail = json!({"plugin": "tea-club", "version": "1.2.0", "point": "discount.lines", "code": "fuel", "limit": "kv-quota", "used": 81_000, "most": 100_000});
+        for (kind, zh, en) in [
+            (
+                NoticeKind::BreakerOpened,
+                &["tea-club", "单品优惠", "计算量过大"][..],
+                &["tea-club", "Discounts on single products", "computed too much"][..],
+            ),
+            (
+                NoticeKind::LimitNear,
+                &["tea-club", "81.0 k", "100.0 k"],
+                &["tea-club", "81.0 k", "100.0 k", "its own store"],
+            ),
+            (NoticeKind::PluginDisabled, &["tea-club 1.2.0"], &["tea-club 1.2.0"]),
+        ] {
+            for (locale, parts) in [(Locale::ZhCn, zh), (Locale::En, en)] {
+                let said = sentence(locale, &notice(kind, detail.clone()));
+                assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+            }
+            // Whatever is missing leaves a sentence.
+            assert!(!sentence(Locale::En, &notice(kind, json!({}))).starts_with("notice-"));
+        }
+    }
+
+    #[test]
+    fn every_limit_has_a_name_in_both_languages() {
+        for locale in Locale::ALL {
+            for limit in Limit::ALL {
+                let named = super::limit(Words(locale), limit.code());
+                assert!(named != limit.code(), "{limit} has no name in {locale}");
+                assert_ne!(cause(Words(locale), limit.code()), limit.code());
+            }
+        }
+    }
+}
