@@ -21,6 +21,8 @@ pub mod host {
         path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
         world: "heptad:points/imports",
         imports: { default: async | trappable },
+        // What crosses the gate is recorded.
+        additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         trappable_error_type: { "heptad:types/types@0.1.0.error" => crate::Failure },
     });
 }

@@ -1,11 +1,12 @@
 //! What can go wrong in an operation, by cause. The web layer maps the class to a status and shows code and field.
 
+use heptad_model::Limit;
 use heptad_model::money::AmountError;
 use heptad_model::page::PageError;
 use heptad_store::{AsStoreError, StoreError};
 use serde::Serialize;
 
-use crate::extensions::ExtensionsUnavailable;
+use crate::extensions::{ExtensionsUnavailable, TooBusy};
 use crate::mall::trace::DenialTrace;
 
 /// Why an operation was refused or failed.
@@ -70,6 +71,9 @@ pub enum CapabilityError {
     /// No plugin can be asked at the moment.
     #[error(transparent)]
     ExtensionsUnavailable(#[from] ExtensionsUnavailable),
+    /// The tenant has too many requests under way.
+    #[error(transparent)]
+    TooBusy(#[from] TooBusy),
     /// The order takes no payments in its state.
     #[error("the order is {status}")]
     OrderNotPayable {
@@ -111,6 +115,8 @@ pub enum ErrorClass {
     Conflict,
     /// 409: a plugin said no.
     Denied,
+    /// 429: the caller asks too much at once.
+    TooMany,
     /// 503: try again later.
     Unavailable,
     /// 500: our fault.
@@ -137,6 +143,7 @@ impl CapabilityError {
             Self::CartDenied(_) => "cart-denied",
             Self::PluginUnavailable { .. } => "plugin-unavailable",
             Self::ExtensionsUnavailable(_) => "plugins-unavailable",
+            Self::TooBusy(_) => Limit::TenantConcurrency.code(),
             Self::OrderNotPayable { .. } => "order-not-payable",
             Self::Overpaid { .. } => "overpaid",
             Self::IdempotencyMismatch => "idempotency-mismatch",
@@ -163,6 +170,7 @@ impl CapabilityError {
             | Self::Overpaid { .. }
             | Self::IdempotencyRunning => ErrorClass::Conflict,
             Self::CartDenied(_) | Self::PluginUnavailable { .. } => ErrorClass::Denied,
+            Self::TooBusy(_) => ErrorClass::TooMany,
             Self::ExtensionsUnavailable(_) => ErrorClass::Unavailable,
             Self::Store(error) if error.is_transient() => ErrorClass::Unavailable,
             Self::Store(_) => ErrorClass::Internal,
@@ -187,6 +195,7 @@ impl CapabilityError {
             Self::CartOrdered => Some("make a new cart"),
             Self::QuoteExpired | Self::QuoteStale { .. } => Some("make a new quote of the same cart and place that"),
             Self::PluginUnavailable { .. } | Self::ExtensionsUnavailable(_) => Some("try again in a moment"),
+            Self::TooBusy(_) => Some("send fewer requests at once, and wait as long as `Retry-After` says"),
             Self::IdempotencyMismatch => Some("use a new key for a new request"),
             Self::IdempotencyRunning => Some("repeat the request in a moment"),
             Self::Store(error) if error.is_transient() => Some("try again in a moment"),

@@ -3,15 +3,17 @@
 //! What comes back is a plugin's word and nothing more: raw numbers and texts within the runtime's bounds on size. The
 //! pure rules of each point decide what of it holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use heptad_model::id::{CallId, InstallId, VersionId};
-use heptad_model::{Ctx, Manifest, Millis, Point, Text};
+use heptad_model::points::FailurePolicy;
+use heptad_model::{Ctx, Limit, Manifest, Millis, Point, Text};
 use serde::{Deserialize, Serialize};
 
 /// One line of a cart, as plugins see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartLineView {
     /// The line's place, from 0.
     pub index: u32,
@@ -26,7 +28,7 @@ pub struct CartLineView {
 }
 
 /// A cart, as plugins see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartView {
     /// The cart's id.
     pub id: String,
@@ -121,6 +123,15 @@ pub struct Serving {
     pub digest: String,
     /// The install's own generation: it changes with every change of version, grants, settings, state or place.
     pub revision: String,
+    /// What the merchant chose for points where a failure may block or not.
+    pub failure: BTreeMap<Point, FailurePolicy>,
+}
+
+impl Serving {
+    /// What happens when the plugin fails at the point: the merchant's choice, else the point's own policy.
+    pub fn policy(&self, point: Point) -> FailurePolicy {
+        self.failure.get(&point).copied().unwrap_or(point.row().failure)
+    }
 }
 
 /// How a call ended.
@@ -170,6 +181,28 @@ pub struct CallTrace {
     pub host_calls: u32,
     /// What it logged, within the limit of a call.
     pub log: Vec<String>,
+    /// The most linear memory that it held, in bytes.
+    #[serde(default)]
+    pub peak_memory: u64,
+    /// Bytes that the host handed to it.
+    #[serde(default)]
+    pub bytes_in: u64,
+    /// Bytes that it handed to the host.
+    #[serde(default)]
+    pub bytes_out: u64,
+    /// The limits that it reached, whether or not the call ended by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitReached>,
+}
+
+/// A limit that a call reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{}", .limit.diagnostic(*.most))]
+pub struct LimitReached {
+    /// The limit.
+    pub limit: Limit,
+    /// Its value for this call.
+    pub most: u64,
 }
 
 /// A plugin's answer and what it cost.
@@ -186,8 +219,41 @@ pub struct Answer<T> {
 #[error("plugins cannot be asked now: {0}")]
 pub struct ExtensionsUnavailable(pub String);
 
+/// The tenant has too many requests under way: its turn does not come soon.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the shop has too many requests under way at this moment")]
+pub struct TooBusy {
+    /// When to try again, in seconds.
+    pub retry_after: u32,
+}
+
+/// A request's turn: held until its work is done.
+pub struct Turn {
+    /// Wall clock of all plugins of the request together.
+    pub plugins: Duration,
+    _permit: Option<Box<dyn Send + Sync>>,
+}
+
+impl Turn {
+    /// A turn that ends when the permit is dropped.
+    pub fn new(plugins: Duration, permit: impl Send + Sync + 'static) -> Self {
+        Self { plugins, _permit: Some(Box::new(permit)) }
+    }
+
+    /// A turn where nobody waits for another, with the published time for plugins.
+    pub const fn unlimited() -> Self {
+        Self { plugins: Duration::from_millis(100), _permit: None }
+    }
+}
+
 /// Plugins, as the capabilities ask them. A call never fails the caller: what went wrong is in the answer's trace.
 pub trait Extensions: Send + Sync {
+    /// Waits for the tenant's turn among all tenants. Asked before anything is read, and held until all is written, so
+    /// that one tenant's flood does not take the others' share.
+    fn turn(&self, _ctx: &Ctx) -> impl Future<Output = Result<Turn, TooBusy>> + Send {
+        std::future::ready(Ok(Turn::unlimited()))
+    }
+
     /// The enabled plugins that serve the point, in the tenant's order. From memory.
     fn serving(
         &self,

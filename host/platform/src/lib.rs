@@ -14,6 +14,7 @@ pub mod generation;
 pub mod install;
 pub mod kv;
 pub mod limit_profile;
+pub mod metering;
 mod names;
 pub mod notice;
 mod password;

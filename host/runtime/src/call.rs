@@ -5,17 +5,21 @@ use std::sync::Arc;
 use heptad_bindings::Failure;
 use heptad_bindings::host::heptad::types::types::{Error, ErrorKind};
 use heptad_capabilities::CapabilityError;
+use heptad_capabilities::extensions::LimitReached;
 use heptad_model::id::CallId;
 use heptad_model::page::PageError;
 use heptad_model::permission::Permission;
-use heptad_model::{Ctx, Millis};
+use heptad_model::{Ctx, Limit, Millis};
 use heptad_platform::PlatformError;
 use heptad_store::{Store, Tx};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasmtime::component::ResourceTable;
 
-use crate::imports::wasi::Wasi;
+use crate::imports::wasi::{Seed, Wasi};
 use crate::installs::Installed;
-use crate::limits::{Budget, LOG_BYTES, Limiter};
+use crate::limits::{Budget, Limiter};
+use crate::tape::{Begun, Tape};
 
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
 pub struct Call {
@@ -35,16 +39,19 @@ pub struct Call {
     pub(crate) table: ResourceTable,
     /// How many host functions were called.
     pub(crate) host_calls: u32,
+    /// What passed the gate.
+    pub(crate) tape: Tape,
+    /// Bytes that the host handed to the guest.
+    pub(crate) bytes_in: u64,
+    /// Bytes that the guest handed to the host.
+    pub(crate) bytes_out: u64,
+    /// Whether the log was cut.
+    pub(crate) log_is_cut: bool,
     budget: Budget,
     store: Store,
     log: Vec<String>,
     log_bytes: usize,
 }
-
-/// The call used up its host calls; ends the call.
-#[derive(Debug, thiserror::Error)]
-#[error("the plugin made more than {0} host calls: ask for many things at once")]
-pub(crate) struct TooManyHostCalls(pub(crate) u32);
 
 impl Call {
     pub(crate) fn new(
@@ -54,17 +61,22 @@ impl Call {
         at: Millis,
         budget: Budget,
         store: Store,
-        key: [u8; 32],
+        seed: Seed,
+        tape: Tape,
     ) -> Self {
         Self {
             id,
             ctx,
             installed,
             at,
-            limiter: Limiter::new(budget.memory),
-            wasi: Wasi::new(key, id),
+            limiter: Limiter::new(&budget),
+            wasi: Wasi::new(seed),
             table: ResourceTable::new(),
             host_calls: 0,
+            tape,
+            bytes_in: 0,
+            bytes_out: 0,
+            log_is_cut: false,
             budget,
             store,
             log: Vec::new(),
@@ -76,18 +88,57 @@ impl Call {
     pub(crate) fn pass(&mut self) -> wasmtime::Result<()> {
         self.host_calls += 1;
         if self.host_calls > self.budget.host_calls {
-            return Err(TooManyHostCalls(self.budget.host_calls).into());
+            return Err(reached(Limit::HostCalls, self.budget.host_calls.into()));
+        }
+        self.installed.rate.take().map_err(|most| reached(Limit::HostCallRate, most.into()))
+    }
+
+    /// Counts bytes that the host hands to the guest.
+    pub(crate) fn hand_in(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.bytes_in += bytes as u64;
+        if self.bytes_in > self.budget.bytes_in {
+            return Err(reached(Limit::BytesIn, self.budget.bytes_in));
         }
         Ok(())
     }
 
-    /// Runs a read under a permission, on a snapshot of its own. No connection is held while the guest runs.
-    pub(crate) async fn read<T, F>(&mut self, permission: Permission, f: impl FnMut(Tx) -> F) -> Result<T, Failure>
+    /// Counts bytes that the guest hands to the host.
+    pub(crate) fn hand_out(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.bytes_out += bytes as u64;
+        if self.bytes_out > self.budget.bytes_out {
+            return Err(reached(Limit::BytesOut, self.budget.bytes_out));
+        }
+        Ok(())
+    }
+
+    /// Runs a read under a permission, on a snapshot of its own, and records it. No connection is held while the guest
+    /// runs. In a replay the recorded answer stands in for the read.
+    pub(crate) async fn read<T, F>(
+        &mut self,
+        permission: Permission,
+        function: &'static str,
+        arguments: &impl Serialize,
+        f: impl FnMut(Tx) -> F,
+    ) -> Result<T, Failure>
     where
+        T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T, HostError>>,
     {
         self.enter(permission)?;
-        self.store.read(&self.ctx, f).await.map_err(Failure::from)
+        match self.tape.begin(function, arguments).map_err(Failure::Trap)? {
+            Begun::Replayed { bytes, value, result_bytes } => {
+                self.hand_out(bytes).and_then(|()| self.hand_in(result_bytes)).map_err(Failure::Trap)?;
+                let answer: Result<T, Error> = value;
+                answer.map_err(Failure::Answer)
+            }
+            Begun::Record { bytes } => {
+                self.hand_out(bytes).map_err(Failure::Trap)?;
+                let answer = self.store.read(&self.ctx, f).await.map_err(Error::from);
+                let bytes = self.tape.end(function, &answer).map_err(Failure::Trap)?;
+                self.hand_in(bytes).map_err(Failure::Trap)?;
+                answer.map_err(Failure::Answer)
+            }
+        }
     }
 
     /// Passes a write under a permission. Points that only calculate are read-only, and those are all the points there
@@ -113,14 +164,16 @@ impl Call {
 
     /// Adds a line to the call's log, as far as the limit goes.
     pub(crate) fn log(&mut self, line: String) {
-        if self.log_bytes >= LOG_BYTES {
+        let most = self.budget.log;
+        if self.log_is_cut {
             return;
         }
         self.log_bytes += line.len();
-        if self.log_bytes >= LOG_BYTES {
-            let keep = line.len() - (self.log_bytes - LOG_BYTES);
+        if self.log_bytes > most {
+            self.log_is_cut = true;
+            let keep = line.len() - (self.log_bytes - most);
             let end = (0..=keep).rev().find(|end| line.is_char_boundary(*end)).unwrap_or_default();
-            self.log.push(format!("{} … the log is cut here: a call keeps {LOG_BYTES} bytes", &line[..end]));
+            self.log.push(format!("{} … the log is cut here: a call keeps {most} bytes", &line[..end]));
         } else {
             self.log.push(line);
         }
@@ -166,10 +219,20 @@ impl HostError {
     }
 }
 
+impl From<HostError> for Error {
+    fn from(error: HostError) -> Self {
+        Self { kind: error.kind, code: error.code, message: error.message }
+    }
+}
+
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        Self::Answer(Error { kind: error.kind, code: error.code, message: error.message })
+        Self::Answer(error.into())
     }
+}
+
+fn reached(limit: Limit, most: u64) -> wasmtime::Error {
+    LimitReached { limit, most }.into()
 }
 
 impl From<heptad_store::StoreError> for HostError {
@@ -192,6 +255,7 @@ impl From<CapabilityError> for HostError {
             ErrorClass::Invalid => Self::invalid(error.code(), error),
             ErrorClass::Conflict => Self::new(ErrorKind::Conflict, error.code(), error),
             ErrorClass::Denied => Self::denied(error.code(), error),
+            ErrorClass::TooMany => Self::new(ErrorKind::Limit, error.code(), error),
             ErrorClass::Unavailable | ErrorClass::Internal => Self::unavailable(error),
         }
     }

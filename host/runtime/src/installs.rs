@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{ExtensionsUnavailable, Serving};
 use heptad_model::id::{InstallId, TenantId};
-use heptad_model::{Ctx, Env, Origin, PermissionSet, Point};
+use heptad_model::{Ctx, Env, Limits, Origin, PermissionSet, Point};
+use heptad_platform::limit_profile::limits_of_tenant;
 use heptad_platform::{Install, generation, install_list};
 use heptad_store::{Store, StoreError};
 use moka::sync::Cache;
+
+use crate::rate::Rate;
 
 /// How often the generation is read.
 pub const READ_EVERY: Duration = Duration::from_millis(250);
@@ -31,13 +34,20 @@ pub struct Installed {
     pub(crate) allowed: PermissionSet,
     /// The settings as JSON, defaults filled in.
     pub(crate) settings: Arc<str>,
-    /// Memory of a call in MiB.
+    /// Memory of a call in MiB, as the manifest asks.
     pub(crate) memory_mib: u32,
+    /// The tenant's limits.
+    pub(crate) limits: Arc<Limits>,
+    /// The rate of its host calls.
+    pub(crate) rate: Rate,
+    /// Grows with each change and each re-arming: a breaker holds for one epoch, since a changed plugin is another one.
+    pub(crate) epoch: i64,
 }
 
 /// One tenant's plugins, as of a generation.
 struct Plugins {
     generation: i64,
+    limits: Arc<Limits>,
     enabled: Vec<Arc<Installed>>,
 }
 
@@ -48,12 +58,15 @@ pub(crate) struct Installs {
     generation: AtomicI64,
     started: Instant,
     read_millis: AtomicU64,
+    /// For tenants whose profile the database does not hold.
+    defaults: Arc<Limits>,
 }
 
 impl Installs {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, defaults: Arc<Limits>) -> Self {
         Self {
             store,
+            defaults,
             tenants: Cache::new(TENANTS),
             generation: AtomicI64::new(0),
             started: Instant::now(),
@@ -97,6 +110,11 @@ impl Installs {
         Ok(plugins.enabled.iter().find(same).cloned())
     }
 
+    /// The tenant's limits.
+    pub(crate) async fn limits(&self, ctx: &Ctx) -> Result<Arc<Limits>, ExtensionsUnavailable> {
+        Ok(self.plugins(ctx).await?.limits.clone())
+    }
+
     async fn plugins(&self, ctx: &Ctx) -> Result<Arc<Plugins>, ExtensionsUnavailable> {
         if !self.is_fresh() {
             return Err(ExtensionsUnavailable("the installs were not read for 5 s".to_owned()));
@@ -108,11 +126,13 @@ impl Installs {
             return Ok(plugins);
         }
         // The generation was read before the installs: what is read now is at least as new.
-        let read = self.store.read(ctx, async |mut tx| install_list(&mut tx).await).await;
-        let installs: Vec<Install> = read.map_err(|error: StoreError| ExtensionsUnavailable(error.to_string()))?;
-        let enabled =
-            installs.into_iter().filter(Install::is_enabled).map(|install| Arc::new(Installed::of(install))).collect();
-        let plugins = Arc::new(Plugins { generation: wanted, enabled });
+        let read = async |mut tx| Ok((install_list(&mut tx).await?, limits_of_tenant(&mut tx).await?));
+        let read: Result<(Vec<Install>, Option<Limits>), StoreError> = self.store.read(ctx, read).await;
+        let (installs, limits) = read.map_err(|error| ExtensionsUnavailable(error.to_string()))?;
+        let limits = limits.map_or_else(|| self.defaults.clone(), Arc::new);
+        let enabled = installs.into_iter().filter(Install::is_enabled);
+        let enabled = enabled.map(|install| Arc::new(Installed::of(install, limits.clone()))).collect();
+        let plugins = Arc::new(Plugins { generation: wanted, limits, enabled });
         self.tenants.insert(ctx.tenant().id, plugins.clone());
         Ok(plugins)
     }
@@ -120,13 +140,23 @@ impl Installs {
 
 impl Installed {
     /// A plugin for the check of an upload: nothing granted, no settings, no tenant's install behind it.
-    pub(crate) fn trial(serving: Serving) -> Self {
-        let memory_mib = *heptad_model::manifest::MEMORY_MIB.end();
-        Self { serving, allowed: PermissionSet::default(), settings: "{}".into(), memory_mib }
+    pub(crate) fn trial(serving: Serving, limits: Arc<Limits>) -> Self {
+        Self {
+            serving,
+            allowed: PermissionSet::default(),
+            settings: "{}".into(),
+            memory_mib: *heptad_model::manifest::MEMORY_MIB.end(),
+            rate: Rate::new(limits.host_calls_per_second),
+            limits,
+            epoch: 0,
+        }
     }
 
-    fn of(install: Install) -> Self {
+    fn of(install: Install, limits: Arc<Limits>) -> Self {
         Self {
+            rate: Rate::new(limits.host_calls_per_second),
+            limits,
+            epoch: install.revision + install.rearmed,
             allowed: install.manifest.wishes().both(install.granted),
             settings: install.settings.to_string().into(),
             memory_mib: install.manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start()),
@@ -136,6 +166,7 @@ impl Installed {
                 manifest: install.manifest,
                 digest: install.digest,
                 revision: revision(install.id, install.revision),
+                failure: install.failure,
             },
         }
     }

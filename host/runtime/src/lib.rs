@@ -7,6 +7,8 @@
 //! To add an importable interface: its WIT, rows in the permission table, a file in `imports/`. To add a point: a row in
 //! the registry, its WIT, a module in `heptad-bindings`, a file in `points/`.
 
+mod admission;
+pub mod breaker;
 pub mod call;
 pub mod code;
 pub mod compile;
@@ -16,10 +18,18 @@ pub mod engine;
 mod imports;
 pub mod installs;
 pub mod limits;
+mod meter;
 pub mod package;
 mod points;
+mod rate;
+pub mod recording;
+mod replay;
+mod reporter;
 mod runtime;
 pub mod sandbox;
+pub mod tape;
 
 pub use package::{Inspected, PackageError};
+pub use replay::{ReplayError, Replayed};
+pub use reporter::FLUSH_EVERY;
 pub use runtime::{Runtime, RuntimeError, RuntimeOptions};

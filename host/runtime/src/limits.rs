@@ -1,42 +1,22 @@
-//! What a call may use. The host's own work (lowering, lifting, the database) is never charged.
+//! What a call may use: the tenant's profile for one point and one cart. The host's own work (lowering, lifting, the
+//! database) is never charged.
 
 use std::time::Duration;
 
-use heptad_model::Point;
+use heptad_capabilities::extensions::LimitReached;
+use heptad_model::{Limit, Limits, Point};
 use wasmtime::ResourceLimiter;
 
-use crate::engine::{CORE_INSTANCES, MEMORIES, TABLES};
+use crate::engine::{MEMORIES, TABLES};
 
 /// The most memory that a manifest may ask for; the size of the pool's slots.
 pub const MAX_MEMORY_BYTES: usize = 64 << 20;
 /// The stack of a guest.
 pub const STACK_BYTES: usize = 512 << 10;
-/// The most elements of a table: Python's components need about 5,700.
+/// The most elements of a table in the pool: Python's components need about 5,700.
 pub const TABLE_ELEMENTS: usize = 20_000;
 /// The most bytes of an upload.
 pub const UPLOAD_BYTES: usize = 32 << 20;
-/// The most bytes that a call keeps of its log.
-pub const LOG_BYTES: usize = 16 << 10;
-
-/// Values that a process may choose otherwise; the defaults are the published ones.
-#[derive(Debug, Clone)]
-pub struct Profile {
-    /// Fuel of a call, and more for each line of the cart.
-    pub fuel: (u64, u64),
-    /// Bytes of an answer, and more for each line.
-    pub output: (usize, usize),
-    /// Host calls, and more for each line.
-    pub host_calls: (u32, u32),
-    /// The wall clock of a call is the point's budget, times this. More than 1 only where time is not kept, as in tests
-    /// on a busy machine.
-    pub patience: u32,
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self { fuel: (50_000_000, 50_000), output: (256 << 10, 128), host_calls: (200, 1), patience: 1 }
-    }
-}
 
 /// The budget of one call.
 #[derive(Debug, Clone, Copy)]
@@ -47,56 +27,95 @@ pub struct Budget {
     pub wall: Duration,
     /// Bytes of linear memory.
     pub memory: usize,
+    /// Elements of a table.
+    pub table_elements: usize,
+    /// Core instances.
+    pub instances: usize,
     /// Bytes that one lifted value (an answer, the arguments of a host call) may take.
     pub output: usize,
+    /// Bytes of all values from the guest.
+    pub bytes_out: u64,
+    /// Bytes of all values from the host.
+    pub bytes_in: u64,
     /// Host calls.
     pub host_calls: u32,
+    /// Bytes of log.
+    pub log: usize,
 }
 
-impl Profile {
-    /// The budget of a call with so many lines.
-    pub fn budget(&self, point: Point, memory_mib: u32, lines: usize) -> Budget {
-        let lines = u32::try_from(lines).unwrap_or(u32::MAX);
-        Budget {
-            fuel: self.fuel.0 + self.fuel.1 * u64::from(lines),
-            wall: Duration::from_millis(u64::from(point.row().budget_ms)) * self.patience,
-            memory: (memory_mib as usize) << 20,
-            output: self.output.0 + self.output.1 * lines as usize,
-            host_calls: self.host_calls.0.saturating_add(self.host_calls.1.saturating_mul(lines)),
+impl Budget {
+    /// The budget of a call with so many lines; `memory_mib` is what the manifest asks for.
+    pub fn new(limits: &Limits, point: Point, memory_mib: u32, lines: usize) -> Self {
+        let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        Self {
+            fuel: limits.fuel.of(lines),
+            wall: limits.wall(point),
+            memory: (memory_mib.min(limits.memory_mib) as usize) << 20,
+            table_elements: limits.table_elements as usize,
+            instances: limits.instances as usize,
+            output: size(limits.output.of(lines)),
+            bytes_out: limits.bytes_out.of(lines),
+            bytes_in: limits.bytes_in.of(lines),
+            host_calls: u32::try_from(limits.host_calls.of(lines)).unwrap_or(u32::MAX),
+            log: limits.log_bytes as usize,
         }
     }
 }
 
-/// Holds a sandbox to its memory and remembers when it wanted more, so that the trap that follows can be explained.
+/// Holds a sandbox to its memory and tables, and remembers when it wanted more, so that the trap that may follow can be
+/// explained.
 #[derive(Debug)]
 pub struct Limiter {
     memory: usize,
-    /// The bytes that were refused, if any were.
-    pub refused: Option<usize>,
+    table_elements: usize,
+    instances: usize,
+    held: usize,
+    /// The first limit that was reached.
+    pub reached: Option<LimitReached>,
 }
 
 impl Limiter {
-    /// A limiter for so many bytes per linear memory.
-    pub const fn new(memory: usize) -> Self {
-        Self { memory, refused: None }
+    /// A limiter for the budget's memory (for each linear memory), tables and instances.
+    pub const fn new(budget: &Budget) -> Self {
+        Self {
+            memory: budget.memory,
+            table_elements: budget.table_elements,
+            instances: budget.instances,
+            held: 0,
+            reached: None,
+        }
+    }
+
+    /// The most bytes of linear memory that the sandbox held; memory never shrinks.
+    pub const fn peak(&self) -> usize {
+        self.held
+    }
+
+    fn refuse(&mut self, limit: Limit, most: usize) {
+        self.reached.get_or_insert(LimitReached { limit, most: most as u64 });
     }
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory;
-        if !fits {
-            self.refused = Some(desired);
+        match fits {
+            true => self.held += desired.saturating_sub(current),
+            false => self.refuse(Limit::Memory, self.memory),
         }
         Ok(fits)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        let fits = desired <= self.table_elements;
+        if !fits {
+            self.refuse(Limit::TableElements, self.table_elements);
+        }
+        Ok(fits)
     }
 
     fn instances(&self) -> usize {
-        CORE_INSTANCES as usize
+        self.instances
     }
 
     fn tables(&self) -> usize {

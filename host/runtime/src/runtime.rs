@@ -4,30 +4,47 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use heptad_capabilities::extensions::{
-    Answer, CartView, Denial, Extensions, ExtensionsUnavailable, Operation, Outcome, Serving,
+    Answer, CartView, Denial, Extensions, ExtensionsUnavailable, LimitReached, Operation, Outcome, Serving, TooBusy,
+    Turn,
 };
 use heptad_model::id::{CallId, InstallId, TenantId, VersionId};
-use heptad_model::{Actor, Ctx, Currency, Env, Locale, Millis, Origin, Point, Tenant};
+use heptad_model::{Actor, Ctx, Currency, Env, Limit, Limits, Locale, Millis, Origin, Point, Tenant};
+use heptad_platform::breaker::{Breaker, BreakerState};
 use heptad_store::{Store, StoreError};
-use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
+use crate::admission::{Admission, Share};
+use crate::breaker::{Breakers, Change};
 use crate::call::Call;
 use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::Components;
 use crate::engine::{self, POOL_SIZE};
+use crate::imports::wasi::Seed;
 use crate::installs::{Installed, Installs, READ_EVERY};
-use crate::limits::{Budget, Profile};
+use crate::limits::Budget;
 use crate::package::{Inspected, PackageError, inspect};
 use crate::points::Ask;
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
+use crate::recording::{ENGINE, RecordedResult, Recording};
+use crate::reporter::{Reporter, Signal};
+use crate::tape::Tape;
 use crate::{imports, sandbox};
 
 /// How long the check of an upload may take to instantiate it.
 const TRIAL: Duration = Duration::from_secs(2);
+
+/// How many requests that run plugins are under way at once in a process, for each core. Few, so that whoever comes to a
+/// loaded process waits for a short queue and not for many that run side by side; enough to share commits.
+const TURNS_PER_CORE: u32 = 8;
+/// How long a request waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(2);
+/// When a shop with too many requests may try again, in seconds.
+const RETRY_AFTER: u32 = 1;
 
 /// What a runtime is made of.
 #[derive(Debug, Clone)]
@@ -40,8 +57,10 @@ pub struct RuntimeOptions {
     pub worker: PathBuf,
     /// The host's own secret: signs compiled code and seeds the randomness of guests.
     pub key: [u8; 32],
-    /// What a call may use.
-    pub profile: Profile,
+    /// What plugins may use, where the database holds no profile.
+    pub limits: Limits,
+    /// One answered call in so many is recorded; none where it is 0. Failed calls always are.
+    pub record_one_in: u32,
 }
 
 /// Why the runtime does not start, or does not take a component.
@@ -88,15 +107,22 @@ impl RuntimeError {
 
 /// The sandbox of a process.
 pub struct Runtime {
-    engine: Engine,
-    store: Store,
-    env: Env,
-    key: [u8; 32],
-    profile: Profile,
-    components: Components,
-    codes: Codes,
+    pub(crate) engine: Engine,
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) key: [u8; 32],
+    limits: Arc<Limits>,
+    record_one_in: u64,
+    answered: AtomicU64,
+    pub(crate) components: Components,
+    pub(crate) codes: Codes,
     installs: Installs,
-    slots: Semaphore,
+    /// Turns of requests, by tenant.
+    turns: Admission<TenantId>,
+    /// Sandboxes, by install.
+    slots: Admission<InstallId>,
+    breakers: Breakers,
+    reporter: Reporter,
 }
 
 impl Runtime {
@@ -107,16 +133,23 @@ impl Runtime {
         let components = Components::open(options.components)?;
         let compiler = Compiler::new(options.worker);
         let codes = Codes::open(engine.clone(), linker, components.clone(), compiler, options.code, options.key)?;
+        let limits = Arc::new(options.limits);
+        let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
         let runtime = Self {
             engine,
-            installs: Installs::new(store.clone()),
+            installs: Installs::new(store.clone(), limits.clone()),
+            reporter: Reporter::new(store.clone(), env.clone(), options.key),
             store,
             env,
             key: options.key,
-            profile: options.profile,
+            limits,
+            record_one_in: options.record_one_in.into(),
+            answered: AtomicU64::new(0),
             components,
             codes,
-            slots: Semaphore::new(POOL_SIZE as usize),
+            turns: Admission::new(cores * TURNS_PER_CORE),
+            slots: Admission::new(POOL_SIZE),
+            breakers: Breakers::default(),
         };
         runtime.installs.refresh(&runtime.env).await?;
         Ok(Arc::new(runtime))
@@ -128,10 +161,21 @@ impl Runtime {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            metrics::gauge!("heptad_admission_waiting").set(self.turns.waiting() as f64);
             if let Err(error) = self.installs.refresh(&self.env).await {
                 tracing::warn!(%error, "the installs' generation cannot be read");
             }
         }
+    }
+
+    /// Writes what calls leave behind (usage, recordings, breakers, notices), for ever; the process runs it as a task.
+    pub async fn report(self: Arc<Self>) {
+        self.reporter.run().await;
+    }
+
+    /// Writes now what waits to be written: the last act of a clean stop.
+    pub async fn flush(&self) {
+        self.reporter.flush().await;
     }
 
     /// Takes note of a change that this process just made. A failure is told: the watcher catches up.
@@ -167,6 +211,7 @@ impl Runtime {
             manifest: Arc::new(inspected.manifest.clone()),
             digest: inspected.digest.clone(),
             revision: "trial".to_owned(),
+            failure: std::collections::BTreeMap::new(),
         };
         let tenant = Tenant {
             id: TenantId::generate(&self.env),
@@ -175,12 +220,12 @@ impl Runtime {
             locale: Locale::default(),
         };
         let ctx = Origin::system("trial", self.env.clone()).for_tenant(Arc::new(tenant));
-        let installed = Arc::new(Installed::trial(serving));
+        let installed = Arc::new(Installed::trial(serving, self.limits.clone()));
         for point in &inspected.manifest.points {
             let trial = Trial { interface: point.row().interface };
-            let budget = Budget { wall: TRIAL, ..self.profile.budget(*point, installed.memory_mib, 0) };
+            let budget = Budget { wall: TRIAL, ..Budget::new(&self.limits, *point, installed.memory_mib, 0) };
             let sandbox = Sandbox { installed: installed.clone(), code, point: *point, at: self.env.now(), budget };
-            let answer = self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await;
+            let (answer, _) = self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await;
             if let Outcome::Failed { message, .. } | Outcome::Skipped { message, .. } = answer.trace.outcome {
                 return Err(RuntimeError::Trial { point: point.name(), reason: message });
             }
@@ -210,6 +255,13 @@ impl Runtime {
             Ok(None) => return skipped("changed", "the plugin was changed or switched off meanwhile"),
             Err(error) => return skipped("unavailable", &error.to_string()),
         };
+        let now = self.env.now();
+        if self.breakers.allow(serving.install, point, installed.epoch, now).is_err() {
+            return skipped(
+                "breaker-open",
+                "the plugin failed too often and is not asked for a while: see its breaker",
+            );
+        }
         let code = match self.codes.get(&serving.digest).await {
             Ok(code) => code,
             Err(error) => {
@@ -217,27 +269,140 @@ impl Runtime {
                 return sandbox::not_called(CallId::generate(&self.env), serving, point, outcome);
             }
         };
-        let budget = self.profile.budget(point, installed.memory_mib, cart.lines.len());
-        self.run(ctx, Sandbox { installed, code: &code, point, at: cart.at, budget }, until, &ask).await
+        let budget = Budget::new(&installed.limits, point, installed.memory_mib, cart.lines.len());
+        let sandbox = Sandbox { installed: installed.clone(), code: &code, point, at: cart.at, budget };
+        let (answer, call) = self.run(ctx, sandbox, until, &ask).await;
+        self.note(ctx, &installed, &answer, budget);
+        if let Some(call) = call
+            && self.is_recorded(&answer.trace.outcome)
+        {
+            self.reporter.record(ctx.tenant(), self.recording(&call, cart, &answer));
+        }
+        answer
     }
 
-    async fn run<A: Ask>(&self, ctx: &Ctx, sandbox: Sandbox<'_>, until: Instant, ask: &A) -> Answer<A::Reply> {
+    async fn run<A: Ask>(
+        &self,
+        ctx: &Ctx,
+        sandbox: Sandbox<'_>,
+        until: Instant,
+        ask: &A,
+    ) -> (Answer<A::Reply>, Option<Call>) {
         let id = CallId::generate(&self.env);
         let Sandbox { installed, code, point, at, budget } = sandbox;
-        let slot = tokio::time::timeout_at(until.into(), self.slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else {
-            let message = "all sandboxes of this process are in use".to_owned();
-            let outcome = Outcome::Skipped { code: "busy".to_owned(), message };
-            return sandbox::not_called(id, &installed.serving, point, outcome);
+        let limits = &installed.limits;
+        let share = Share { running: limits.plugin_concurrency, waiting: limits.waiting };
+        let Ok(_slot) = self.slots.enter(installed.serving.install, share, until).await else {
+            let limit = Limit::PluginConcurrency;
+            let message = limit.diagnostic(share.running.into());
+            let outcome = Outcome::Skipped { code: limit.code().to_owned(), message };
+            return (sandbox::not_called(id, &installed.serving, point, outcome), None);
         };
         let actor = Actor::Plugin(installed.serving.install);
         let ctx = Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
-        let call = Call::new(id, ctx, installed, at, budget, self.store.clone(), self.key);
-        sandbox::run(&self.engine, code, call, budget, point, until, ask).await
+        let seed = Seed::Derived(self.key, id);
+        let call = Call::new(id, ctx, installed, at, budget, self.store.clone(), seed, Tape::recording());
+        let (answer, call) = sandbox::run(&self.engine, code, call, budget, point, until, ask).await;
+        (answer, Some(call))
+    }
+
+    /// Meters the call, tells its breaker, and tells people where it came near a limit.
+    fn note<T>(&self, ctx: &Ctx, installed: &Installed, answer: &Answer<T>, budget: Budget) {
+        let (serving, trace, now) = (&installed.serving, &answer.trace, self.env.now());
+        let (install, point) = (serving.install, trace.point);
+        let (plugin, version) = (&serving.manifest.name, &serving.manifest.version);
+        self.reporter.meter.add(ctx.tenant(), serving.version, &serving.manifest, now, trace);
+        let (failed, code, message) = match &trace.outcome {
+            Outcome::Answered => (Some(false), "", ""),
+            Outcome::Failed { code, message } if !is_hosts(code) => (Some(true), code.as_str(), message.as_str()),
+            Outcome::Failed { .. } | Outcome::Skipped { .. } => (None, "", ""),
+        };
+        if let Some(change) = self.breakers.note(install, point, installed.epoch, now, failed) {
+            let (state, retry_at) = match change {
+                Change::Opened { retry_at } => (BreakerState::Open, retry_at),
+                Change::Closed => (BreakerState::Closed, now),
+            };
+            tracing::warn!(%install, %point, ?state, code, "the breaker of {install} at {point} is {}", state.name());
+            let (code, message) = (code.to_owned(), message.to_owned());
+            let breaker = Breaker { install, point, state, code, message, openings: 0, changed_at: now, retry_at };
+            self.reporter.breaker(ctx.tenant(), breaker, plugin, version);
+        }
+        for (limit, used, most) in [
+            (Limit::Fuel, trace.fuel, budget.fuel),
+            (Limit::Memory, trace.peak_memory, budget.memory as u64),
+            (Limit::HostCalls, trace.host_calls.into(), budget.host_calls.into()),
+            (Limit::BytesIn, trace.bytes_in, budget.bytes_in),
+            (Limit::BytesOut, trace.bytes_out, budget.bytes_out),
+            (Limit::WallClock, trace.micros / 1_000, u64::try_from(budget.wall.as_millis()).unwrap_or(u64::MAX)),
+        ] {
+            if used.saturating_mul(10) >= most.saturating_mul(8) {
+                self.reporter.near(ctx.tenant(), (install, limit), || Signal::Near {
+                    install,
+                    plugin: plugin.clone(),
+                    version: version.clone(),
+                    point,
+                    used,
+                    limit: LimitReached { limit, most },
+                });
+            }
+        }
+    }
+
+    /// Always when it failed, by sample otherwise.
+    fn is_recorded(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Failed { .. } => true,
+            Outcome::Skipped { .. } => false,
+            Outcome::Answered if self.record_one_in == 0 => false,
+            Outcome::Answered => {
+                self.answered.fetch_add(1, Ordering::Relaxed).checked_rem(self.record_one_in) == Some(0)
+            }
+        }
+    }
+
+    fn recording<T: serde::Serialize>(&self, call: &Call, cart: &CartView, answer: &Answer<T>) -> Recording {
+        let (installed, trace) = (&call.installed, &answer.trace);
+        Recording {
+            call: trace.call,
+            install: trace.install,
+            plugin: trace.plugin.clone(),
+            version: trace.version.clone(),
+            digest: trace.digest.clone(),
+            engine: ENGINE.to_owned(),
+            point: trace.point,
+            cart: cart.clone(),
+            reader: call.ctx.locale,
+            settings: installed.settings.to_string(),
+            allowed: installed.allowed,
+            limits: installed.limits.as_ref().clone(),
+            memory_mib: installed.memory_mib,
+            seed: Seed::Derived(self.key, trace.call).bytes(),
+            at: self.env.now(),
+            entries: call.tape.entries(),
+            result: RecordedResult::of(answer),
+        }
     }
 }
 
+/// Whether a failure says nothing about the plugin.
+fn is_hosts(code: &str) -> bool {
+    matches!(code, "busy" | "code" | "quote-budget" | "plugin-busy")
+}
+
 impl Extensions for Runtime {
+    async fn turn(&self, ctx: &Ctx) -> Result<Turn, TooBusy> {
+        // A process that cannot say what the tenant may use will refuse the work itself, in its own words.
+        let limits = self.installs.limits(ctx).await.unwrap_or_else(|_| self.limits.clone());
+        let share = Share { running: limits.concurrency, waiting: limits.waiting };
+        match self.turns.enter(ctx.tenant().id, share, Instant::now() + TURN_WAIT).await {
+            Ok(permit) => Ok(Turn::new(Duration::from_millis(limits.quote_ms.into()), permit)),
+            Err(refused) => {
+                metrics::counter!("heptad_admission_refused_total", "reason" => refused.reason()).increment(1);
+                Err(TooBusy { retry_after: RETRY_AFTER })
+            }
+        }
+    }
+
     async fn serving(&self, ctx: &Ctx, point: Point) -> Result<Vec<Serving>, ExtensionsUnavailable> {
         self.installs.serving(ctx, point).await
     }
@@ -281,6 +446,10 @@ struct Trial {
 
 impl Ask for Trial {
     type Reply = ();
+
+    fn cart(&self) -> Option<&CartView> {
+        None
+    }
 
     async fn ask(
         &self,

@@ -4,17 +4,18 @@
 use std::time::{Duration, Instant};
 
 use heptad_bindings::host::heptad::types::types::Error as PluginError;
-use heptad_capabilities::extensions::{Answer, CallTrace, Outcome, Serving};
-use heptad_model::Point;
+use heptad_capabilities::extensions::{Answer, CallTrace, LimitReached, Outcome, Serving};
 use heptad_model::id::CallId;
+use heptad_model::{Limit, Point};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::call::{Call, TooManyHostCalls};
+use crate::call::Call;
 use crate::code::Code;
 use crate::deadline;
 use crate::engine::YIELD_INTERVAL;
 use crate::limits::{Budget, STACK_BYTES};
-use crate::points::{Ask, BadAnswer};
+use crate::points::{Ask, BadAnswer, cart_bytes};
+use crate::tape::NotRecorded;
 
 /// How a call ended inside the sandbox.
 enum Ending<T> {
@@ -33,21 +34,22 @@ pub(crate) async fn run<A: Ask>(
     point: Point,
     until: Instant,
     ask: &A,
-) -> Answer<A::Reply> {
+) -> (Answer<A::Reply>, Call) {
     let begun = Instant::now();
     let wall = begun.checked_add(budget.wall).unwrap_or(until);
     let mut store = Store::new(engine, call);
     store.limiter(|call| &mut call.limiter);
     store.set_hostcall_fuel(budget.output);
-    let ending = match prepare(&mut store, budget) {
-        Ok(()) => match deadline::until(wall.min(until), ask.ask(code, &mut store)).await {
-            Some(Ok(Ok(reply))) => Ending::Answered(reply),
-            Some(Ok(Err(error))) => Ending::Refused(error),
-            Some(Err(error)) => Ending::Trapped(error),
-            None => Ending::OutOfTime,
-        },
-        Err(error) => Ending::Trapped(error),
-    };
+    let ending =
+        match prepare(&mut store, budget).and_then(|()| store.data_mut().hand_in(ask.cart().map_or(0, cart_bytes))) {
+            Ok(()) => match deadline::until(wall.min(until), ask.ask(code, &mut store)).await {
+                Some(Ok(Ok(reply))) => Ending::Answered(reply),
+                Some(Ok(Err(error))) => Ending::Refused(error),
+                Some(Err(error)) => Ending::Trapped(error),
+                None => Ending::OutOfTime,
+            },
+            Err(error) => Ending::Trapped(error),
+        };
     let fuel = budget.fuel - store.get_fuel().unwrap_or_default().min(budget.fuel);
     let mut call = store.into_data();
     let log = call.take_log();
@@ -56,9 +58,14 @@ pub(crate) async fn run<A: Ask>(
         Ending::Answered(reply) => (Some(reply), Outcome::Answered),
         Ending::Refused(error) => (None, plugin_error(&error)),
         Ending::Trapped(error) => (None, trapped(&error, &call, budget, &log)),
-        Ending::OutOfTime if wall <= until => (None, out_of_time("deadline", budget.wall)),
-        Ending::OutOfTime => (None, out_of_time("quote-budget", elapsed)),
+        Ending::OutOfTime if wall <= until => (None, limit(Limit::WallClock, millis(budget.wall))),
+        Ending::OutOfTime => (None, limit(Limit::QuoteTime, millis(elapsed))),
     };
+    let limits = limits_reached(&outcome, &call, budget);
+    for reached in &limits {
+        metrics::counter!("heptad_plugin_limit_hits_total", "limit" => reached.limit.code(), "point" => point.name())
+            .increment(1);
+    }
     let status = if matches!(outcome, Outcome::Answered) { "answered" } else { "failed" };
     metrics::counter!("heptad_plugin_calls_total", "point" => point.name(), "outcome" => status).increment(1);
     metrics::histogram!("heptad_plugin_call_seconds", "point" => point.name()).record(elapsed);
@@ -68,9 +75,13 @@ pub(crate) async fn run<A: Ask>(
         micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         host_calls: call.host_calls,
         log,
+        peak_memory: call.limiter.peak() as u64,
+        bytes_in: call.bytes_in,
+        bytes_out: call.bytes_out,
+        limits,
         ..trace(call.id, &call.installed.serving, point, outcome)
     };
-    Answer { value, trace: cost }
+    (Answer { value, trace: cost }, call)
 }
 
 fn prepare(store: &mut Store<Call>, budget: Budget) -> wasmtime::Result<()> {
@@ -98,6 +109,10 @@ fn trace(call: CallId, serving: &Serving, point: Point, outcome: Outcome) -> Cal
         micros: 0,
         host_calls: 0,
         log: Vec::new(),
+        peak_memory: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        limits: Vec::new(),
     }
 }
 
@@ -105,8 +120,46 @@ fn failed(code: &str, message: impl Into<String>) -> Outcome {
     Outcome::Failed { code: code.to_owned(), message: message.into() }
 }
 
-fn out_of_time(code: &str, after: Duration) -> Outcome {
-    failed(code, format!("the plugin did not answer within {} ms: do less for each call", after.as_millis()))
+/// The call ended by a limit.
+fn limit(limit: Limit, most: u64) -> Outcome {
+    failed(limit.code(), limit.diagnostic(most))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The limit that ended the call, and those that it reached and went on.
+fn limits_reached(outcome: &Outcome, call: &Call, budget: Budget) -> Vec<LimitReached> {
+    let most = |limit| match limit {
+        Limit::Fuel => budget.fuel,
+        Limit::WallClock => millis(budget.wall),
+        Limit::Memory => budget.memory as u64,
+        Limit::TableElements => budget.table_elements as u64,
+        Limit::Instances => budget.instances as u64,
+        Limit::Stack => STACK_BYTES as u64,
+        Limit::HostCalls => budget.host_calls.into(),
+        Limit::HostCallRate => call.installed.rate.per_second().into(),
+        Limit::BytesIn => budget.bytes_in,
+        Limit::Output => budget.output as u64,
+        Limit::BytesOut => budget.bytes_out,
+        Limit::Log => budget.log as u64,
+        _ => 0,
+    };
+    let ended = match outcome {
+        Outcome::Failed { code, .. } => Limit::parse(code),
+        _ => None,
+    };
+    let mut reached: Vec<LimitReached> = call.limiter.reached.clone().into_iter().collect();
+    if call.log_is_cut {
+        reached.push(LimitReached { limit: Limit::Log, most: most(Limit::Log) });
+    }
+    if let Some(limit) = ended
+        && !reached.iter().any(|one| one.limit == limit)
+    {
+        reached.push(LimitReached { limit, most: most(limit) });
+    }
+    reached
 }
 
 fn plugin_error(error: &PluginError) -> Outcome {
@@ -119,8 +172,11 @@ fn plugin_error(error: &PluginError) -> Outcome {
 
 /// Explains a trap: the limit that was hit and its value, or the trap's kind and what the guest said last.
 fn trapped(error: &wasmtime::Error, call: &Call, budget: Budget, log: &[String]) -> Outcome {
-    if let Some(TooManyHostCalls(most)) = error.downcast_ref() {
-        return failed("host-calls", TooManyHostCalls(*most).to_string());
+    if let Some(reached) = error.downcast_ref::<LimitReached>() {
+        return limit(reached.limit, reached.most);
+    }
+    if let Some(missing) = error.downcast_ref::<NotRecorded>() {
+        return failed("not-recorded", missing.to_string());
     }
     if let Some(answer) = error.downcast_ref::<BadAnswer>() {
         return failed("bad-answer", answer.to_string());
@@ -128,26 +184,20 @@ fn trapped(error: &wasmtime::Error, call: &Call, budget: Budget, log: &[String])
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return failed("busy", "all sandboxes of this process are in use");
     }
-    if format!("{error:#}").contains("allocated for hostcalls has been exhausted") {
-        return failed("output", format!("an answer or argument of the plugin has more than {} bytes", budget.output));
+    // wasmtime gives these two no type of their own.
+    let said = format!("{error:#}");
+    if said.contains("allocated for hostcalls has been exhausted") {
+        return limit(Limit::Output, budget.output as u64);
     }
-    if let Some(desired) = call.limiter.refused {
-        let (wanted, most) = (desired >> 20, budget.memory >> 20);
-        return failed(
-            "memory",
-            format!(
-                "the plugin wanted {wanted} MiB of memory, it may use {most}: use less, or ask for more by memory_mib"
-            ),
-        );
+    if said.contains("instance count too high") {
+        return limit(Limit::Instances, budget.instances as u64);
+    }
+    if let Some(reached) = &call.limiter.reached {
+        return limit(reached.limit, reached.most);
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => {
-            failed("fuel", format!("the plugin used its {} units of fuel: do less for each call", budget.fuel))
-        }
-        Some(Trap::StackOverflow) => failed(
-            "stack",
-            format!("the plugin's stack grew beyond {} KiB: look for endless recursion", STACK_BYTES >> 10),
-        ),
+        Some(Trap::OutOfFuel) => limit(Limit::Fuel, budget.fuel),
+        Some(Trap::StackOverflow) => limit(Limit::Stack, STACK_BYTES as u64),
         Some(trap) => match log.last() {
             Some(line) => failed("trap", format!("the plugin trapped ({trap}); its last words: {line}")),
             None => failed("trap", format!("the plugin trapped ({trap})")),

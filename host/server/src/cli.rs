@@ -4,9 +4,10 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::base::{Base, Global};
+use crate::commands::plugin::PluginCommand;
 use crate::commands::{
-    backup, completions, config, demo, import, licenses, migrate, operator_link, plugin, publisher, serve, tenant,
-    token, user,
+    backup, completions, config, demo, import, licenses, migrate, operator_link, plugin, publisher, replay, serve,
+    tenant, token, user,
 };
 use crate::error::Result;
 
@@ -49,9 +50,9 @@ enum Command {
     /// Load a merchant's past data
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Pack and inspect plugins
+    /// Pack and inspect plugins, and replay their calls
     #[command(subcommand)]
-    Plugin(plugin::PluginCommand),
+    Plugin(PluginCommand),
     /// Make shops
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
@@ -84,6 +85,7 @@ enum Command {
 pub(crate) fn run(cli: Cli) -> Result {
     let Cli { global, command } = cli;
     match command {
+        Command::Plugin(PluginCommand::Replay(args)) => wait(async { replay::run(&Base::load(global)?, args).await }),
         Command::Plugin(command) => plugin::run(command),
         Command::Config(command) => config::run(global.config.as_deref(), &command),
         Command::Licenses(args) => licenses::run(&args),

@@ -25,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) data: Data,
     pub(crate) log: Log,
     pub(crate) retention: Retention,
+    pub(crate) sandbox: Sandbox,
 }
 
 /// `[server]`.
@@ -90,6 +91,13 @@ pub(crate) struct Retention {
     pub(crate) batch: u32,
 }
 
+/// `[sandbox]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sandbox {
+    pub(crate) record_one_in: u32,
+}
+
 /// What is wrong with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
@@ -146,7 +154,7 @@ impl Config {
     /// The rules that a key's type does not express.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let Self { server, limits, database, data, log, retention } = self;
+        let Self { server, limits, database, data, log, retention, sandbox: _ } = self;
         for (key, text, may_be_empty) in
             [("server.listen", &server.listen, false), ("server.metrics_listen", &server.metrics_listen, true)]
         {

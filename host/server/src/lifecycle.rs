@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use heptad_runtime::limits::Profile;
+use heptad_model::Limits;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
 use heptad_web::rate::Limit;
@@ -64,6 +64,7 @@ impl Server {
             }
         };
         tasks.spawn(runtime.clone().watch());
+        tasks.spawn(runtime.clone().report());
         tasks.spawn(retention::run(store.clone(), base.env.clone(), config.retention.clone()));
         let state = AppState::new(store, runtime, base.env.clone(), options);
         Ok(Self { state, public_url, metrics, config, listener, tasks })
@@ -90,6 +91,8 @@ impl Server {
         let patience = seconds(config.server.drain_seconds);
         let is_drained = running.drain(patience).await;
         tasks.shutdown().await;
+        // What calls left behind and nobody wrote yet; no call runs any more.
+        state.runtime.flush().await;
         if is_drained {
             state.store.close().await;
             tracing::info!("stopped");
@@ -102,7 +105,7 @@ impl Server {
 }
 
 /// Starts the sandbox.
-async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runtime>> {
+pub(crate) async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runtime>> {
     let config = &base.config;
     let folder = &config.data.folder;
     std::fs::create_dir_all(folder).during(|| format!("cannot make {}", folder.display())).kind(Kind::Config)?;
@@ -111,7 +114,8 @@ async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runtime>> {
         code: config.code(),
         worker: std::env::current_exe().during(|| "cannot find the binary that runs".to_owned())?,
         key: key::load(&config.data.key_file, &base.env)?,
-        profile: Profile::default(),
+        limits: Limits::default(),
+        record_one_in: config.sandbox.record_one_in,
     };
     Runtime::start(options, store, base.env.clone()).await.during(|| "the sandbox does not start".to_owned())
 }

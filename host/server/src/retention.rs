@@ -6,6 +6,7 @@ use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge
 use heptad_model::{Env, Origin, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::tenant::{TenantRecord, tenant_list};
+use heptad_runtime::recording::recording_purge;
 use heptad_store::{PlatformTx, Store};
 
 use crate::config::Retention;
@@ -58,7 +59,8 @@ async fn purge_tenant(
         let round: u64 = store
             .write(&ctx, async |mut tx| {
                 let quotes = quote_purge(&mut tx, batch).await?;
-                Ok::<_, CapabilityError>(quotes + idempotency::purge(&mut tx, batch).await?)
+                let recordings = recording_purge(&mut tx, batch).await?;
+                Ok::<_, CapabilityError>(quotes + recordings + idempotency::purge(&mut tx, batch).await?)
             })
             .await?;
         removed += round;

@@ -283,6 +283,7 @@ impl From<CapabilityError> for ApiError {
             CapabilityClass::NotFound => StatusCode::NOT_FOUND,
             CapabilityClass::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             CapabilityClass::Conflict | CapabilityClass::Denied => StatusCode::CONFLICT,
+            CapabilityClass::TooMany => StatusCode::TOO_MANY_REQUESTS,
             CapabilityClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             CapabilityClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -300,6 +301,9 @@ impl From<CapabilityError> for ApiError {
                 other => other.to_string(),
             };
             answer = answer.with_field(field, message);
+        }
+        if let CapabilityError::TooBusy(busy) = &error {
+            return answer.with_retry_after(busy.retry_after.into());
         }
         let again = status == StatusCode::SERVICE_UNAVAILABLE || matches!(error, CapabilityError::IdempotencyRunning);
         if again { answer.with_retry_after(1) } else { answer }

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use heptad_model::id::{CustomerId, PublisherId};
-use heptad_model::{Actor, Ctx, Currency, Env, Locale, Origin};
+use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Origin};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{PluginVersion, Review, VersionIn, version_review, version_submit};
 use heptad_platform::principal::{Principal, Role, Scope};
@@ -18,7 +18,6 @@ use heptad_platform::session::{SignedIn, sign_in};
 use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
 use heptad_platform::user::{HeldRole, User, UserIn, user_create};
-use heptad_runtime::limits::Profile;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
 use http_body_util::BodyExt as _;
@@ -169,7 +168,8 @@ impl TestHost {
             worker: environment("HEPTAD_BIN"),
             key: [7; 32],
             // A busy machine must not decide over a test.
-            profile: Profile { patience: 50, ..Profile::default() },
+            limits: Limits { wall_ms: Some(1_000), ..Limits::default() },
+            record_one_in: 1,
         };
         let runtime = Runtime::start(runtime, store.clone(), env.clone()).await.expect("the runtime starts");
         let watch = tokio::spawn(runtime.clone().watch());

@@ -4,7 +4,7 @@
 //! writes. The customer's version grows with each order, so that what a plugin read of a customer's history while it
 //! was asked cannot have changed by the time of the write: of ten carts against a limit of three, three pass.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use heptad_model::id::{CartId, OrderId, QuoteId};
 use heptad_model::points::FailurePolicy;
@@ -13,7 +13,7 @@ use heptad_store::{Store, Tx};
 
 use super::order::{Order, OrderHead, OrderLine, OrderStatus};
 use super::priced::view;
-use super::quote::{PLUGIN_BUDGET, Quote, quote_load};
+use super::quote::{Quote, quote_load};
 use super::trace::{DenialTrace, Reason, Trace, TracedCall};
 use super::versions::{Versions, changed, plugin_versions, skus_hold, stages};
 use crate::extensions::{Denial, Extensions, Outcome};
@@ -36,6 +36,7 @@ pub async fn order_place(
     quote: QuoteId,
     key: Option<&IdempotencyKey>,
 ) -> Result<Once<Order>, CapabilityError> {
+    let turn = extensions.turn(ctx).await?;
     let read = async |mut tx: Tx| match idempotency::begin::<Order>(&mut tx, key).await? {
         Some(replay) => Ok(Err(replay)),
         None => load(&mut tx, quote).await.map(Ok),
@@ -48,7 +49,7 @@ pub async fn order_place(
     if plugin_versions(&stages(extensions, ctx).await?) != versions.plugins {
         return Err(CapabilityError::QuoteStale { changed: vec!["plugins"] });
     }
-    trace.calls.extend(ask(extensions, ctx, &quote).await?);
+    trace.calls.extend(ask(extensions, ctx, &quote, turn.plugins).await?);
     store.write(ctx, async |mut tx| write(&mut tx, &quote, &trace, &versions, key).await).await
 }
 
@@ -73,11 +74,16 @@ async fn order_of_cart(tx: &mut Tx, cart: CartId) -> Result<Option<String>, Capa
 }
 
 /// Asks every plugin on the veto point, so that the shopper reads all reasons at once.
-async fn ask(extensions: &impl Extensions, ctx: &Ctx, quote: &Quote) -> Result<Vec<TracedCall>, CapabilityError> {
+async fn ask(
+    extensions: &impl Extensions,
+    ctx: &Ctx,
+    quote: &Quote,
+    time: Duration,
+) -> Result<Vec<TracedCall>, CapabilityError> {
     const POINT: Point = Point::CartValidateComplete;
     let lines = quote.lines.iter().map(|line| (line.sku.as_str(), line.quantity, line.unit_price, line.total));
     let cart = view(quote.cart, quote.customer, quote.currency, ctx.now(), lines);
-    let until = Instant::now() + PLUGIN_BUDGET;
+    let until = Instant::now() + time;
     let (mut calls, mut denials, mut failed) = (Vec::new(), Vec::new(), None);
     for one in extensions.serving(ctx, POINT).await? {
         let answer = extensions.validate(ctx, &one, POINT, &cart, until).await;
@@ -85,9 +91,9 @@ async fn ask(extensions: &impl Extensions, ctx: &Ctx, quote: &Quote) -> Result<V
         match &answer.trace.outcome {
             Outcome::Failed { code, message } | Outcome::Skipped { code, message } => {
                 tracing::warn!(plugin, code, message, quote = %quote.id, "a plugin gave no answer on a cart to be placed");
-                failed = failed.or_else(|| {
-                    Some(CapabilityError::PluginUnavailable { plugin: plugin.clone(), code: code.clone() })
-                });
+                if one.policy(POINT) == FailurePolicy::Closed && failed.is_none() {
+                    failed = Some(CapabilityError::PluginUnavailable { plugin: plugin.clone(), code: code.clone() });
+                }
             }
             Outcome::Answered => {}
         }
@@ -100,11 +106,11 @@ async fn ask(extensions: &impl Extensions, ctx: &Ctx, quote: &Quote) -> Result<V
         denials.extend(found.iter().cloned());
         calls.push(TracedCall { call: answer.trace, operations: Vec::new(), ignored_candidates: 0, denials: found });
     }
-    // A denial stands whatever the others say; without one, silence counts by the point's policy.
+    // A denial stands whatever the others say; without one, silence counts by the merchant's or the point's policy.
     match failed {
         _ if !denials.is_empty() => Err(CapabilityError::CartDenied(denials)),
-        Some(error) if POINT.row().failure == FailurePolicy::Closed => Err(error),
-        _ => Ok(calls),
+        Some(error) => Err(error),
+        None => Ok(calls),
     }
 }
 

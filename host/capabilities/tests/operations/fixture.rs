@@ -1,5 +1,6 @@
 //! A shop to test with: a tenant, some SKUs, and plugins that are functions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -132,6 +133,7 @@ impl Fakes {
             manifest: Arc::new(Manifest::from_toml(&MANIFEST.replace("NAME", name)).unwrap()),
             digest: "00".repeat(32),
             revision: "1".to_owned(),
+            failure: BTreeMap::new(),
         };
         self.plugins.push(FakePlugin { point, serving, behaviour });
         self
@@ -164,6 +166,10 @@ impl Fakes {
             micros: 1,
             host_calls: 0,
             log: Vec::new(),
+            peak_memory: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            limits: Vec::new(),
         };
         Answer { value, trace }
     }

@@ -14,15 +14,16 @@ fn sku(sku: catalog::Sku) -> Sku {
 
 impl Host for Call {
     async fn skus(&mut self, codes: Vec<String>) -> Result<Vec<Sku>, Failure> {
-        let read = async |mut tx| Ok(sku_get_many(&mut tx, &codes).await?);
-        let found = self.read(Permission::MallCatalogRead, read).await?;
-        Ok(found.into_iter().map(sku).collect())
+        let read = async |mut tx| Ok(sku_get_many(&mut tx, &codes).await?.into_iter().map(sku).collect());
+        self.read(Permission::MallCatalogRead, "heptad:mall/catalog#skus", &codes, read).await
     }
 
     async fn sku_list(&mut self, page: WitPage) -> Result<SkuPage, Failure> {
-        let page = PageRequest::new(page.cursor.as_deref(), Some(page.limit)).map_err(HostError::from)?;
-        let read = async |mut tx| Ok(sku_list(&mut tx, &page).await?);
-        let found = self.read(Permission::MallCatalogRead, read).await?;
-        Ok(SkuPage { items: found.items.into_iter().map(sku).collect(), next: found.next })
+        let read = async |mut tx| {
+            let page = PageRequest::new(page.cursor.as_deref(), Some(page.limit)).map_err(HostError::from)?;
+            let found = sku_list(&mut tx, &page).await?;
+            Ok(SkuPage { items: found.items.into_iter().map(sku).collect(), next: found.next })
+        };
+        self.read(Permission::MallCatalogRead, "heptad:mall/catalog#sku-list", &page, read).await
     }
 }

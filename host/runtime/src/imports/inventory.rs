@@ -9,14 +9,13 @@ use crate::call::Call;
 
 impl Host for Call {
     async fn levels(&mut self, skus: Vec<String>) -> Result<Vec<Level>, Failure> {
-        let read = async |mut tx| Ok(levels(&mut tx, &skus).await?);
-        let found = self.read(Permission::MallInventoryRead, read).await?;
         let level = |level: heptad_capabilities::mall::inventory::Level| Level {
             available: level.available(),
             sku: level.sku,
             location: level.location,
             on_hand: level.on_hand,
         };
-        Ok(found.into_iter().map(level).collect())
+        let read = async |mut tx| Ok(levels(&mut tx, &skus).await?.into_iter().map(level).collect());
+        self.read(Permission::MallInventoryRead, "heptad:mall/inventory#levels", &skus, read).await
     }
 }

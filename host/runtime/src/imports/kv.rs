@@ -14,20 +14,21 @@ impl Host for Call {
         let install = self.installed.serving.install;
         let read = async |mut tx| {
             bounded(&keys, MAX_BATCH, "keys")?;
-            Ok(kv_get(&mut tx, install, &keys).await?)
+            let found = kv_get(&mut tx, install, &keys).await?;
+            Ok(found.into_iter().map(|KvEntry { key, value }| Entry { key, value }).collect())
         };
-        let found = self.read(Permission::PlatformKvRead, read).await?;
-        Ok(found.into_iter().map(|KvEntry { key, value }| Entry { key, value }).collect())
+        self.read(Permission::PlatformKvRead, "heptad:platform/kv#get", &keys, read).await
     }
 
     async fn key_list(&mut self, prefix: String, page: WitPage) -> Result<KeyPage, Failure> {
         let install = self.installed.serving.install;
         let read = async |mut tx| {
             let page = PageRequest::new(page.cursor.as_deref(), Some(page.limit)).map_err(HostError::from)?;
-            Ok(kv_key_list(&mut tx, install, &prefix, &page).await?)
+            let found = kv_key_list(&mut tx, install, &prefix, &page).await?;
+            Ok(KeyPage { keys: found.items, next: found.next })
         };
-        let found = self.read(Permission::PlatformKvRead, read).await?;
-        Ok(KeyPage { keys: found.items, next: found.next })
+        let arguments = (&prefix, &page);
+        self.read(Permission::PlatformKvRead, "heptad:platform/kv#key-list", &arguments, read).await
     }
 }
 

@@ -7,6 +7,7 @@ use crate::call::Call;
 impl Host for Call {
     async fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         self.pass()?;
+        self.hand_out(message.len())?;
         let level = match level {
             Level::Debug => "debug",
             Level::Info => "info",

@@ -9,9 +9,11 @@ use crate::call::Call;
 
 impl Host for Call {
     async fn purchased(&mut self, customer: String, skus: Vec<String>, since: i64) -> Result<Vec<Purchase>, Failure> {
-        let since = Millis::new(since);
-        let read = async |mut tx| Ok(orders_purchased(&mut tx, &customer, &skus, since).await?);
-        let found = self.read(Permission::MallOrdersRead, read).await?;
-        Ok(found.into_iter().map(|purchase| Purchase { sku: purchase.sku, quantity: purchase.quantity }).collect())
+        let read = async |mut tx| {
+            let found = orders_purchased(&mut tx, &customer, &skus, Millis::new(since)).await?;
+            Ok(found.into_iter().map(|purchase| Purchase { sku: purchase.sku, quantity: purchase.quantity }).collect())
+        };
+        let arguments = (&customer, &skus, since);
+        self.read(Permission::MallOrdersRead, "heptad:mall/orders#purchased", &arguments, read).await
     }
 }

@@ -12,9 +12,12 @@ impl Host for Call {
     async fn get(&mut self, customers: Vec<String>) -> Result<Vec<Profile>, Failure> {
         let read = async |mut tx| {
             customers_within(&customers)?;
-            Ok(members::profiles(&mut tx, &customers).await?)
+            let found = members::profiles(&mut tx, &customers).await?;
+            Ok(found
+                .into_iter()
+                .map(|one| Profile { id: one.id, name: one.name, since: one.since.as_millis() })
+                .collect())
         };
-        let found = self.read(Permission::MembersProfileRead, read).await?;
-        Ok(found.into_iter().map(|one| Profile { id: one.id, name: one.name, since: one.since.as_millis() }).collect())
+        self.read(Permission::MembersProfileRead, "heptad:members/profiles#get", &customers, read).await
     }
 }

@@ -7,6 +7,7 @@ use crate::call::Call;
 impl Host for Call {
     async fn get(&mut self) -> wasmtime::Result<String> {
         self.pass()?;
+        self.hand_in(self.installed.settings.len())?;
         Ok(self.installed.settings.to_string())
     }
 }

@@ -12,9 +12,9 @@ impl Host for Call {
     async fn get(&mut self, customers: Vec<String>) -> Result<Vec<TagSet>, Failure> {
         let read = async |mut tx| {
             customers_within(&customers)?;
-            Ok(members::tags(&mut tx, &customers).await?)
+            let found = members::tags(&mut tx, &customers).await?;
+            Ok(found.into_iter().map(|one| TagSet { customer: one.customer, tags: one.tags }).collect())
         };
-        let found = self.read(Permission::MembersTagsRead, read).await?;
-        Ok(found.into_iter().map(|one| TagSet { customer: one.customer, tags: one.tags }).collect())
+        self.read(Permission::MembersTagsRead, "heptad:members/tags#get", &customers, read).await
     }
 }

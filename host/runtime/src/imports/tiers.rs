@@ -12,9 +12,9 @@ impl Host for Call {
     async fn get(&mut self, customers: Vec<String>) -> Result<Vec<Membership>, Failure> {
         let read = async |mut tx| {
             customers_within(&customers)?;
-            Ok(members::tiers(&mut tx, &customers).await?)
+            let found = members::tiers(&mut tx, &customers).await?;
+            Ok(found.into_iter().map(|one| Membership { customer: one.customer, tier: one.tier }).collect())
         };
-        let found = self.read(Permission::MembersTierRead, read).await?;
-        Ok(found.into_iter().map(|one| Membership { customer: one.customer, tier: one.tier }).collect())
+        self.read(Permission::MembersTierRead, "heptad:members/tiers#get", &customers, read).await
     }
 }

@@ -19,14 +19,13 @@ const RANDOM_BYTES: u64 = 64 << 10;
 
 /// The guest's WASI context, made when it first asks for something: most calls never do.
 pub(crate) struct Wasi {
-    key: [u8; 32],
-    call: CallId,
+    seed: Seed,
     made: Option<(WasiCtx, MemoryOutputPipe)>,
 }
 
 impl Wasi {
-    pub(crate) const fn new(key: [u8; 32], call: CallId) -> Self {
-        Self { key, call, made: None }
+    pub(crate) const fn new(seed: Seed) -> Self {
+        Self { seed, made: None }
     }
 
     /// What the guest wrote to its standard output and error.
@@ -35,16 +34,32 @@ impl Wasi {
     }
 
     fn context(&mut self, now: Duration) -> &mut WasiCtx {
-        let (key, call) = (self.key, self.call);
-        &mut self.made.get_or_insert_with(|| make(seed(&key, call), now)).0
+        let seed = &self.seed;
+        &mut self.made.get_or_insert_with(|| make(seed.bytes(), now)).0
     }
 }
 
-/// HMAC(host key, call id): the guest cannot foretell it, and a replay repeats it.
-fn seed(key: &[u8; 32], call: CallId) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(call.to_string().as_bytes());
-    mac.finalize().into_bytes().into()
+/// What seeds a guest's randomness: HMAC(host key, call id), which the guest cannot foretell and a replay repeats. It is
+/// computed when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seed {
+    /// Of the host's key, for this call.
+    Derived([u8; 32], CallId),
+    /// From a recording.
+    Recorded([u8; 32]),
+}
+
+impl Seed {
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        match self {
+            Self::Recorded(seed) => *seed,
+            Self::Derived(key, call) => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+                mac.update(call.to_string().as_bytes());
+                mac.finalize().into_bytes().into()
+            }
+        }
+    }
 }
 
 fn make(seed: [u8; 32], now: Duration) -> (WasiCtx, MemoryOutputPipe) {

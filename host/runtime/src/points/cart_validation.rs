@@ -21,6 +21,10 @@ pub(crate) struct Validation<'a> {
 impl Ask for Validation<'_> {
     type Reply = Vec<Denial>;
 
+    fn cart(&self) -> Option<&CartView> {
+        Some(self.cart)
+    }
+
     async fn ask(&self, code: &Code, store: &mut Store<Call>) -> wasmtime::Result<Result<Vec<Denial>, Error>> {
         let plugin = code.cart_validation.as_ref().ok_or_else(absent)?.instantiate_async(&mut *store).await?;
         let validation = plugin.heptad_points_cart_validation();

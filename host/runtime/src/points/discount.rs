@@ -25,6 +25,10 @@ pub(crate) struct Discounts<'a> {
 impl Ask for Discounts<'_> {
     type Reply = Vec<Operation>;
 
+    fn cart(&self) -> Option<&CartView> {
+        Some(self.cart)
+    }
+
     async fn ask(&self, code: &Code, store: &mut Store<Call>) -> wasmtime::Result<Result<Vec<Operation>, Error>> {
         let plugin = code.discount.as_ref().ok_or_else(absent)?.instantiate_async(&mut *store).await?;
         let answer = plugin.heptad_points_discount().call_discounts(store, self.point.name(), &cart(self.cart)).await?;

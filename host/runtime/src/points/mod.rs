@@ -10,6 +10,7 @@ use heptad_capabilities::extensions::CartView;
 use heptad_model::money::MAX_SAFE;
 use heptad_model::text::{Argument, MAX_ARGUMENTS, MAX_WORD};
 use heptad_model::{Currency, Minor, Money, Text};
+use serde::Serialize;
 use wasmtime::Store;
 
 use crate::call::Call;
@@ -18,7 +19,10 @@ use crate::code::Code;
 /// A question to a plugin on one interface.
 pub(crate) trait Ask: Send {
     /// What the host gets.
-    type Reply: Send;
+    type Reply: Send + Serialize;
+
+    /// The cart that it asks about; `None` where there is none, as when an upload is tried out.
+    fn cart(&self) -> Option<&CartView>;
 
     /// Instantiates the component and calls its function. The inner error is the plugin's own.
     fn ask(
@@ -60,6 +64,11 @@ fn cart(view: &CartView) -> mall::Cart {
             })
             .collect(),
     }
+}
+
+/// About how many bytes a cart has: its texts, and 32 for the numbers of a line.
+pub(crate) fn cart_bytes(cart: &CartView) -> usize {
+    cart.lines.iter().map(|line| line.sku.len() + 32).sum::<usize>() + cart.id.len() + 64
 }
 
 fn text(text: WitText) -> wasmtime::Result<Text> {

@@ -3,6 +3,9 @@
 
 mod contract;
 mod gate;
+mod limits;
 mod misbehaving;
+mod replay;
+mod reports;
 mod support;
 mod uploads;

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{Answer, CartLineView, CartView, Denial, Extensions as _, Operation, Serving};
 use heptad_model::id::InstallId;
-use heptad_model::{Actor, Ctx, Currency, Env, Locale, Millis, Origin, PermissionSet, Point};
+use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Millis, Origin, PermissionSet, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
-use heptad_runtime::limits::Profile;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
 use heptad_store::dialect::Dialect;
@@ -27,6 +26,11 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(format!("{name}.wasm"))).unwrap_or_else(|error| panic!("{name}: {error}: {HINT}"))
 }
 
+/// The published limits, but for a wall clock that a busy machine does not reach.
+pub(crate) fn patient() -> Limits {
+    Limits { wall_ms: Some(1_000), ..Limits::default() }
+}
+
 /// A host in one process.
 pub(crate) struct Host {
     pub(crate) runtime: Arc<Runtime>,
@@ -39,10 +43,10 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) async fn start() -> Self {
-        Self::start_with(Profile { patience: 50, ..Profile::default() }).await
+        Self::start_with(patient()).await
     }
 
-    pub(crate) async fn start_with(profile: Profile) -> Self {
+    pub(crate) async fn start_with(limits: Limits) -> Self {
         let database = TestDatabase::create(Dialect::Sqlite).await;
         let (store, env) = (database.open().await, Env::system());
         let folder = tempfile::tempdir().unwrap();
@@ -52,7 +56,8 @@ impl Host {
             code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
             worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
             key: [7; 32],
-            profile,
+            limits,
+            record_one_in: 1,
         };
         let runtime = Runtime::start(options, store.clone(), env.clone()).await.unwrap();
         Self { runtime, store, env, components, _database: database, _folder: folder }

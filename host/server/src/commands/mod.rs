@@ -11,6 +11,7 @@ pub(crate) mod operator_link;
 mod place;
 pub(crate) mod plugin;
 pub(crate) mod publisher;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod tenant;
 pub(crate) mod token;

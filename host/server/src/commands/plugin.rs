@@ -7,6 +7,7 @@ use heptad_runtime::package;
 use heptad_runtime::{Inspected, PackageError};
 use serde::Serialize;
 
+use crate::commands::replay::ReplayArgs;
 use crate::error::{CliError, Explain as _, Kind, Result};
 use crate::output::Output;
 
@@ -31,6 +32,8 @@ pub(crate) enum PluginCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Run a recorded call again, on this host and bit for bit, or on a changed plugin, and print what differs
+    Replay(ReplayArgs),
 }
 
 /// What `inspect` prints.
@@ -42,11 +45,12 @@ struct Report<'a> {
     manifest: &'a Manifest,
 }
 
-/// Runs the command.
+/// Runs a command on files; `replay`, which needs the database, is run by [`super::replay`].
 pub(crate) fn run(command: PluginCommand) -> Result {
     match command {
         PluginCommand::Pack { file, manifest, target } => pack(&file, &manifest, &target),
         PluginCommand::Inspect { file, output } => inspect(&file, output),
+        PluginCommand::Replay(_) => Ok(()),
     }
 }
 

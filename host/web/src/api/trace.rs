@@ -1,6 +1,6 @@
 //! Why a price is what it is, in the reader's language.
 
-use heptad_capabilities::extensions::{Outcome, Strategy, Targets, Value as Wanted};
+use heptad_capabilities::extensions::{LimitReached, Outcome, Strategy, Targets, Value as Wanted};
 use heptad_capabilities::mall::trace::{CandidateTrace, DenialTrace, Note, OperationTrace, Reason, Trace, TracedCall};
 use heptad_model::Locale;
 use serde::Serialize;
@@ -48,6 +48,15 @@ pub(crate) struct CallOut {
     pub micros: u64,
     /// How many host functions it called.
     pub host_calls: u32,
+    /// The most linear memory that it held, in bytes.
+    pub peak_memory: u64,
+    /// Bytes that the host handed to it.
+    pub bytes_in: u64,
+    /// Bytes that it handed to the host.
+    pub bytes_out: u64,
+    /// The limits that it reached: limit, value, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitOut>,
     /// What it logged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -59,6 +68,18 @@ pub(crate) struct CallOut {
     /// What it objected to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denials: Vec<DenialOut>,
+}
+
+/// A limit that a call reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LimitOut {
+    /// The limit's stable word.
+    #[schema(example = "fuel")]
+    pub limit: &'static str,
+    /// Its value for this call.
+    pub most: u64,
+    /// A sentence that says limit, value and what to do.
+    pub message: String,
 }
 
 /// An operation and what became of it.
@@ -197,6 +218,10 @@ fn call_out(traced: TracedCall, reader: Locale) -> CallOut {
         fuel: call.fuel,
         micros: call.micros,
         host_calls: call.host_calls,
+        peak_memory: call.peak_memory,
+        bytes_in: call.bytes_in,
+        bytes_out: call.bytes_out,
+        limits: call.limits.into_iter().map(limit).collect(),
         log: call.log,
         operations: traced.operations.into_iter().map(|operation| operation_out(operation, reader)).collect(),
         ignored_candidates: traced.ignored_candidates,
@@ -256,6 +281,10 @@ fn note_out(note: Note) -> NoteOut {
 
 fn denial_out(denial: DenialTrace, reader: Locale) -> DenialOut {
     DenialOut { reason: reason_out(&denial.reason, reader), lines: denial.lines }
+}
+
+fn limit(reached: LimitReached) -> LimitOut {
+    LimitOut { limit: reached.limit.code(), most: reached.most, message: reached.to_string() }
 }
 
 fn reason_out(reason: &Reason, reader: Locale) -> ReasonOut {
