@@ -16,6 +16,7 @@ pub mod engine;
 mod imports;
 pub mod installs;
 pub mod limits;
+mod os;
 pub mod package;
 mod points;
 mod runtime;
