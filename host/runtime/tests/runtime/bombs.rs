@@ -23,23 +23,14 @@ fn module(functions: impl ExactSizeIterator<Item = Function>) -> Vec<u8> {
     component(&module)
 }
 
-/// One function of loops inside each other, in each of which 200 locals change: about 1 MB with 300 loops.
+/// One function of loops inside each other, in each of which 200 locals change: about 1.1 MB with 700 loops.
 pub(crate) fn nested_loops(loops: u32) -> Vec<u8> {
     const LOCALS: u32 = 200;
     let mut function = Function::new([(LOCALS, ValType::I64)]);
     for _ in 0..loops {
         function.instructions().loop_(BlockType::Empty);
         for local in 0..LOCALS {
-            function
-                .instructions()
-                .local_get(local)
-                .local_get((local + 1) % LOCALS)
-                .i64_add()
-                .local_set(local)
-                .local_get(local)
-                .i64_const(i64::MAX)
-                .i64_xor()
-                .local_set(local);
+            function.instructions().local_get(local).i64_const(1).i64_add().local_set(local);
         }
     }
     for _ in 0..loops {
@@ -62,13 +53,7 @@ pub(crate) fn empty_functions(count: usize) -> Vec<u8> {
 /// A memory that begins with so many pages.
 pub(crate) fn memory(pages: u64) -> Vec<u8> {
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType {
-        minimum: pages,
-        maximum: None,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
+    memories.memory(MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None });
     let mut module = Module::new();
     module.section(&memories);
     component(&module)

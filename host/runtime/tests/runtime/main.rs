@@ -1,8 +1,11 @@
 //! The sandbox with real components: built and packed by `cargo xtask test`, compiled by the real compile worker.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bombs;
+mod code;
 mod contract;
 mod gate;
 mod misbehaving;
 mod support;
 mod uploads;
+mod worker;

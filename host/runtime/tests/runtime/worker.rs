@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use heptad_runtime::compile::{CompileError, Compiler, WorkerLimits};
+use heptad_runtime::package::{inspect, pack};
 
 use crate::bombs::{empty_functions, memory, nested_loops};
 use crate::support::guest;
@@ -87,7 +88,7 @@ async fn the_worker_inherits_no_descriptor_of_the_process_that_starts_it() {
 async fn a_bomb_dies_in_the_worker_and_the_next_compiles() {
     let limits = WorkerLimits { cpu_seconds: 2, address_space_mib: 400 };
     let compiler = Compiler::with_limits(program(), limits);
-    for (name, bomb) in [("loops", nested_loops(300)), ("functions", empty_functions(200_000))] {
+    for (name, bomb) in [("loops", nested_loops(700)), ("functions", empty_functions(200_000))] {
         let error = compiler.compile(bomb).await.err().unwrap_or_else(|| panic!("{name} was compiled"));
         assert!(matches!(error, CompileError::Time(2) | CompileError::Memory(400)), "{name}: {error}");
         assert!(!error.is_passing());
@@ -120,15 +121,17 @@ async fn more_uploads_than_may_wait_are_told_to_come_again() {
 fn bombs_are_refused_by_their_shape() {
     let start = Instant::now();
     for (bomb, words) in [
-        (nested_loops(2_600), "bytes in one function"),
-        (nested_loops(2_500), "blocks inside each other"),
+        (nested_loops(700), "bytes in one function, at most 786432"),
         (empty_functions(200_000), "200000 functions, at most 50000"),
     ] {
-        let error = heptad_runtime::package::inspect(&bomb).unwrap_err();
+        let error = inspect(&bomb).unwrap_err();
         assert_eq!(error.code(), "too-complex", "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
-    // A memory is held against the manifest, and there is none here.
-    assert_eq!(heptad_runtime::package::inspect(&memory(1)).unwrap_err().code(), "no-manifest");
+    // A memory is held against the manifest: 16 MiB are 256 pages.
+    let manifest = inspect(&guest("hello-discount")).unwrap().manifest;
+    let error = pack(&memory(257), &manifest).unwrap_err();
+    assert_eq!(error.code(), "memory-too-large", "{error}");
+    assert_ne!(pack(&memory(256), &manifest).unwrap_err().code(), "memory-too-large");
 }
