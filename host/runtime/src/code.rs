@@ -3,8 +3,6 @@
 //! A file on disk is the code behind a MAC of this host's own key: mapped code runs with the host's rights, and wasmtime
 //! does not check its content.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +16,7 @@ use wasmtime::component::{Component, Linker};
 use crate::call::Call;
 use crate::compile::{CompileError, Compiler};
 use crate::components::{Components, write_atomically};
+use crate::engine;
 
 /// The bytes of a MAC (HMAC-SHA256).
 const MAC_BYTES: usize = 32;
@@ -46,6 +45,14 @@ pub struct Code {
     pub(crate) cart_validation: Option<cart_validation::CartValidationPointPre<Call>>,
 }
 
+/// The code of an upload that is not kept yet.
+pub(crate) struct Checked {
+    /// Ready for a trial.
+    pub(crate) code: Arc<Code>,
+    /// What is to be written; `None` where the file is there already.
+    compiled: Option<Vec<u8>>,
+}
+
 /// All code of a process.
 pub struct Codes {
     engine: Engine,
@@ -54,7 +61,7 @@ pub struct Codes {
     compiler: Compiler,
     folder: PathBuf,
     key: [u8; 32],
-    compatibility: u64,
+    fingerprint: String,
     ready: Cache<String, Result<Arc<Code>, Arc<CodeError>>>,
 }
 
@@ -69,11 +76,9 @@ impl Codes {
         key: [u8; 32],
     ) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let compatibility = hasher.finish();
+        let fingerprint = engine::fingerprint(&engine::compiling().map_err(std::io::Error::other)?);
         let ready = Cache::builder().max_capacity(READY).build();
-        Ok(Self { engine, linker, components, compiler, folder, key, compatibility, ready })
+        Ok(Self { engine, linker, components, compiler, folder, key, fingerprint, ready })
     }
 
     /// The code of a digest: from memory, from disk, or compiled now.
@@ -81,19 +86,33 @@ impl Codes {
         if let Some(known) = self.ready.get(digest).await {
             return known;
         }
-        self.ready.get_with_by_ref(digest, async { self.load(digest).await.map(Arc::new).map_err(Arc::new) }).await
+        // What is the host's own passing trouble is told and not remembered.
+        let load = async {
+            match self.load(digest).await {
+                Ok(code) => Ok(Ok(Arc::new(code))),
+                Err(CodeError::Compile(error)) if error.is_passing() => Err(CodeError::Compile(error)),
+                Err(error) => Ok(Err(Arc::new(error))),
+            }
+        };
+        self.ready.try_get_with_by_ref(digest, load).await?
     }
 
-    /// Compiles and links bytes that are not stored yet, and keeps the code: the check of an upload is the very thing
-    /// that a call does later.
-    pub(crate) async fn admit(&self, digest: &str, component: Vec<u8>) -> Result<Arc<Code>, CodeError> {
-        let code = match self.read_disk(digest).await {
-            Some(code) => code,
-            None => self.compile(digest, component).await?,
+    /// Compiles and links the bytes of an upload, and keeps nothing: the check of an upload is the very thing that a call
+    /// does later.
+    pub(crate) async fn check(&self, digest: &str, component: Vec<u8>) -> Result<Checked, CodeError> {
+        let (compiled, fresh) = match self.read_disk(digest).await {
+            Some(compiled) => (compiled, false),
+            None => (self.compiler.compile_upload(component).await?, true),
         };
-        let code = Arc::new(self.link(&code)?);
-        self.ready.insert(digest.to_owned(), Ok(code.clone())).await;
-        Ok(code)
+        Ok(Checked { code: Arc::new(self.link(&compiled)?), compiled: fresh.then_some(compiled) })
+    }
+
+    /// Keeps the code of an upload that was admitted.
+    pub(crate) async fn keep(&self, digest: &str, checked: Checked) {
+        if let Some(compiled) = checked.compiled {
+            self.write_disk(digest, &compiled).await;
+        }
+        self.ready.insert(digest.to_owned(), Ok(checked.code)).await;
     }
 
     async fn load(&self, digest: &str) -> Result<Code, CodeError> {
@@ -101,19 +120,18 @@ impl Codes {
             return self.link(&code);
         }
         let component = self.components.get(digest).await.map_err(CodeError::Component)?;
-        let code = self.compile(digest, component).await?;
+        let code = self.compiler.compile(component).await?;
+        self.write_disk(digest, &code).await;
         self.link(&code)
     }
 
-    async fn compile(&self, digest: &str, component: Vec<u8>) -> Result<Vec<u8>, CodeError> {
-        let code = self.compiler.compile(component).await?;
-        let mut file = self.mac(&code).finalize().into_bytes().to_vec();
-        file.extend_from_slice(&code);
+    async fn write_disk(&self, digest: &str, code: &[u8]) {
+        let mut file = self.mac(digest, code).finalize().into_bytes().to_vec();
+        file.extend_from_slice(code);
         // Without the file the next process compiles again; nothing is wrong but the time.
         if let Err(error) = write_atomically(&self.path(digest), &file).await {
             tracing::warn!(digest, %error, "compiled code is not kept");
         }
-        Ok(code)
     }
 
     /// The code on disk, if it is there and ours.
@@ -123,7 +141,7 @@ impl Codes {
             return None;
         }
         let code = file.split_off(MAC_BYTES);
-        if self.mac(&code).verify_slice(&file).is_err() {
+        if self.mac(digest, &code).verify_slice(&file).is_err() {
             tracing::warn!(digest, "compiled code on disk is not ours and is made again");
             return None;
         }
@@ -146,13 +164,18 @@ impl Codes {
         unsafe { Component::deserialize(&self.engine, code) }
     }
 
-    fn mac(&self, code: &[u8]) -> Hmac<Sha256> {
+    /// Over the name as well: code under another component's name is not ours.
+    fn mac(&self, digest: &str, code: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        for part in ["heptad-code-v1", digest, &self.fingerprint] {
+            mac.update(part.as_bytes());
+            mac.update(&[0]);
+        }
         mac.update(code);
         mac
     }
 
     fn path(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+        self.folder.join(format!("{digest}-{}.cwasm", self.fingerprint))
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt as _;
 
 /// A folder of components.
 #[derive(Debug, Clone)]
@@ -50,8 +51,16 @@ pub(crate) async fn write_atomically(target: &std::path::Path, bytes: &[u8]) -> 
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let temporary = target.with_extension(format!("tmp-{}-{number}", std::process::id()));
     let written = async {
-        tokio::fs::write(&temporary, bytes).await?;
-        tokio::fs::rename(&temporary, target).await
+        let mut file = tokio::fs::File::create_new(&temporary).await?;
+        file.write_all(bytes).await?;
+        // The content is on disk before it has its name, and the name before anybody relies on it.
+        file.sync_all().await?;
+        drop(file);
+        tokio::fs::rename(&temporary, target).await?;
+        match target.parent() {
+            Some(folder) => tokio::fs::File::open(folder).await?.sync_all().await,
+            None => Ok(()),
+        }
     };
     let result = written.await;
     if result.is_err() {

@@ -1,7 +1,9 @@
 //! The wasmtime engine, set up the same way wherever code is compiled or run.
 
+use std::hash::{Hash as _, Hasher};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 use crate::limits::{MAX_MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
@@ -25,7 +27,6 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
-        .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(STACK_BYTES + 256 * 1024)
@@ -37,11 +38,12 @@ fn config() -> Config {
 /// limit forbids.
 pub fn compiling() -> wasmtime::Result<Engine> {
     let mut config = config();
-    config.parallel_compilation(false);
+    config.cranelift_nan_canonicalization(true).parallel_compilation(false);
     Engine::new(&config)
 }
 
-/// The engine that runs guests: a pool of slots, with the page-map scan where it is safe.
+/// The engine that runs guests: a pool of slots, with the page-map scan where it is safe. It has no compiler: the serving
+/// process cannot compile, whatever it is given.
 pub fn running() -> wasmtime::Result<Engine> {
     let scan = page_map_scan_is_safe(Path::new("/proc/swaps"), Path::new("/sys/fs/cgroup"));
     tracing::info!(page_map_scan = scan, pool = POOL_SIZE, "sandbox engine starts");
@@ -59,8 +61,30 @@ pub fn running() -> wasmtime::Result<Engine> {
         .linear_memory_keep_resident(if scan { 1 << 20 } else { 0 })
         .pagemap_scan(if scan { Enabled::Auto } else { Enabled::No });
     let mut config = config();
-    config.allocation_strategy(pool);
+    config.enable_compiler(false).allocation_strategy(pool);
     Engine::new(&config)
+}
+
+/// Names everything that compiled code depends on, in 32 hexadecimal digits: wasmtime's version, the settings, and the
+/// features of this machine's processor. Code under one name never loads where another name is expected.
+pub(crate) fn fingerprint(compiling: &Engine) -> String {
+    let mut hasher = StableHasher(Sha256::new());
+    compiling.precompile_compatibility_hash().hash(&mut hasher);
+    hex::encode(&hasher.0.finalize()[..16])
+}
+
+/// The standard library's own hasher may change from one release to the next.
+struct StableHasher(Sha256);
+
+impl Hasher for StableHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest = self.0.clone().finalize();
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
 }
 
 /// Whether no page of a slot can be swapped out. The scan of wasmtime 48 does not clear dirty pages that were, so that
@@ -77,6 +101,28 @@ pub fn page_map_scan_is_safe(swaps: &Path, cgroup: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_serving_engine_cannot_compile() {
+        let nothing = b"\0asm\x0d\0\x01\0";
+        assert!(compiling().unwrap().precompile_component(nothing).is_ok());
+        let error = running().unwrap().precompile_component(nothing).unwrap_err();
+        assert!(format!("{error:#}").contains("compiler"), "{error:#}");
+    }
+
+    #[test]
+    fn other_processors_and_settings_have_other_fingerprints() {
+        let own = fingerprint(&compiling().unwrap());
+        assert_eq!(own, fingerprint(&compiling().unwrap()));
+        // A target that is named explicitly has none of this machine's processor features.
+        let mut plain = config();
+        plain
+            .cranelift_nan_canonicalization(true)
+            .target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+            .unwrap();
+        assert_ne!(own, fingerprint(&Engine::new(&plain).unwrap()));
+        assert_ne!(own, fingerprint(&Engine::new(&config()).unwrap()), "without the canonical NaN");
+    }
 
     #[test]
     fn the_scan_is_used_only_where_swap_is_off() {

@@ -19,6 +19,7 @@ mod imports;
 pub mod installs;
 pub mod limits;
 mod meter;
+mod os;
 pub mod package;
 mod points;
 mod rate;

@@ -99,6 +99,7 @@ impl RuntimeError {
             Self::Engine(_) => "engine",
             Self::Store(_) => "database",
             Self::Package(error) => error.code(),
+            Self::Code(CodeError::Compile(error)) => error.code(),
             Self::Code(_) => "does-not-compile",
             Self::Trial { .. } => "wrong-export",
         }
@@ -196,9 +197,10 @@ impl Runtime {
             tokio::task::spawn_blocking(move || inspect(&bytes).map(|inspected| (inspected, bytes)))
                 .await
                 .map_err(|error| RuntimeError::Engine(error.to_string()))??;
-        let code = self.codes.admit(&inspected.digest, bytes.clone()).await?;
-        self.try_out(&inspected, &code).await?;
+        let checked = self.codes.check(&inspected.digest, bytes.clone()).await?;
+        self.try_out(&inspected, &checked.code).await?;
         self.components.put(&inspected.digest, &bytes).await?;
+        self.codes.keep(&inspected.digest, checked).await;
         Ok(inspected)
     }
 

@@ -26,7 +26,7 @@ use crate::cli::Cli;
 fn main() -> ExitCode {
     // Before anything else starts a thread or reads a file: the worker limits itself, and its input is hostile.
     if std::env::args_os().nth(1).is_some_and(|command| command == cli::COMPILE_WORKER) {
-        std::process::exit(heptad_runtime::compile::worker().into());
+        std::process::exit(heptad_runtime::compile::worker(std::env::args_os().skip(2)).into());
     }
     match cli::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

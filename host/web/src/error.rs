@@ -356,14 +356,19 @@ impl From<RuntimeError> for ApiError {
         let status = match &error {
             RuntimeError::Package(PackageError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             RuntimeError::Package(_) | RuntimeError::Trial { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            RuntimeError::Code(
-                CodeError::Compile(CompileError::Refused(_) | CompileError::Limits) | CodeError::Load(_),
-            ) => StatusCode::UNPROCESSABLE_ENTITY,
+            RuntimeError::Code(CodeError::Load(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            RuntimeError::Code(CodeError::Compile(CompileError::Busy | CompileError::Stalled(_))) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            RuntimeError::Code(CodeError::Compile(error)) if !error.is_passing() => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         match error {
             RuntimeError::Store(error) => error.into(),
             error if status == StatusCode::INTERNAL_SERVER_ERROR => Self::internal(error),
+            error if status == StatusCode::SERVICE_UNAVAILABLE => {
+                Self::new(status, error.code(), error.to_string()).with_retry_after(60)
+            }
             error => Self::new(status, error.code(), error.to_string()),
         }
     }

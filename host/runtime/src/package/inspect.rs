@@ -4,6 +4,7 @@ use heptad_model::{Manifest, Point};
 use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload, Validator, WasmFeatures};
 
 use super::imports::check_imports;
+use super::shape::Shape;
 use super::{MANIFEST_SECTION, PackageError};
 use crate::components::digest;
 use crate::limits::UPLOAD_BYTES;
@@ -32,19 +33,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, PackageError> {
         return Err(PackageError::TooLarge(bytes.len()));
     }
     check_header(bytes)?;
+    let shape = Shape::of(bytes)?;
+    shape.check()?;
     let sections = read_sections(bytes)?;
     let manifest = match sections.manifests.as_slice() {
         [manifest] => Manifest::from_json(manifest)?,
         [] => return Err(PackageError::NoManifest),
         many => return Err(PackageError::ManyManifests(many.len())),
     };
+    shape.check_memory(&manifest)?;
     let types = Validator::new_with_features(WasmFeatures::default()).validate_all(bytes).map_err(malformed)?;
     let imports = check_imports(&sections.imports, types.as_ref(), &manifest)?;
     check_exports(&sections.exports, &manifest)?;
     Ok(Inspected { manifest, digest: digest(bytes), size: bytes.len(), imports })
 }
 
-fn malformed(error: wasmparser::BinaryReaderError) -> PackageError {
+pub(super) fn malformed(error: wasmparser::BinaryReaderError) -> PackageError {
     PackageError::Malformed { offset: error.offset(), reason: error.message().to_owned() }
 }
 

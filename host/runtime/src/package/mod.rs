@@ -3,6 +3,7 @@
 mod imports;
 mod inspect;
 mod pack;
+mod shape;
 
 pub use inspect::{Inspected, inspect};
 pub use pack::pack;
@@ -35,6 +36,36 @@ pub enum PackageError {
         offset: usize,
         /// What the validator says.
         reason: String,
+    },
+    /// More of something than a component may have, before the compiler is asked.
+    #[error(
+        "the component has {found} {what}, at most {most} are allowed: split the plugin, or optimise its build for size"
+    )]
+    TooComplex {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        most: u64,
+    },
+    /// A linear memory that begins larger than the plugin's limit.
+    #[error(
+        "a memory of the component begins with {found} bytes, its manifest allows {most}: raise `memory_mib` (at most 64), or shrink stack and static data"
+    )]
+    MemoryTooLarge {
+        /// Bytes.
+        found: u64,
+        /// Bytes.
+        most: u64,
+    },
+    /// A table that begins larger than a table may be.
+    #[error("a table of the component begins with {found} elements, at most {most} are allowed: split the plugin")]
+    TableTooLarge {
+        /// Elements.
+        found: u64,
+        /// Elements.
+        most: u64,
     },
     /// No manifest.
     #[error("the component has no manifest: pack it by `heptad plugin pack FILE --manifest plugin.toml`")]
@@ -88,6 +119,9 @@ impl PackageError {
             Self::CoreModule => "core-module",
             Self::Precompiled => "precompiled",
             Self::Malformed { .. } => "malformed-component",
+            Self::TooComplex { .. } => "too-complex",
+            Self::MemoryTooLarge { .. } => "memory-too-large",
+            Self::TableTooLarge { .. } => "table-too-large",
             Self::NoManifest => "no-manifest",
             Self::ManyManifests(_) => "many-manifests",
             Self::Manifest(ManifestError::Contract { .. }) | Self::ContractVersion(_) => "contract-version",

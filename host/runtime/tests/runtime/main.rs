@@ -1,6 +1,8 @@
 //! The sandbox with real components: built and packed by `cargo xtask test`, compiled by the real compile worker.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bombs;
+mod code;
 mod contract;
 mod gate;
 mod limits;
@@ -9,3 +11,4 @@ mod replay;
 mod reports;
 mod support;
 mod uploads;
+mod worker;

@@ -84,7 +84,7 @@ fn stranger(interface: &str, function: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn compiled_code_that_was_changed_on_disk_is_made_again() {
+async fn the_same_bytes_again_are_stored_once() {
     let host = Host::start().await;
     let inspected = host.runtime.admit(guest("hello-discount")).await.unwrap();
     let again = host.runtime.admit(guest("hello-discount")).await.unwrap();
