@@ -17,6 +17,10 @@ use crate::imports::wasi::Wasi;
 use crate::installs::Installed;
 use crate::limits::{Budget, LOG_BYTES, Limiter};
 
+/// The most handles of WASI that a call holds at once: each takes memory of the host, which the guest's limit does not
+/// count.
+const HANDLES: usize = 1_000;
+
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
 pub struct Call {
     /// The call's id; seeds the guest's randomness.
@@ -56,6 +60,8 @@ impl Call {
         store: Store,
         key: [u8; 32],
     ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
         Self {
             id,
             ctx,
@@ -63,7 +69,7 @@ impl Call {
             at,
             limiter: Limiter::new(budget.memory),
             wasi: Wasi::new(key, id),
-            table: ResourceTable::new(),
+            table,
             host_calls: 0,
             budget,
             store,

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod contract;
+mod fuzz;
 mod gate;
+mod hostile;
+mod leaks;
 mod misbehaving;
 mod support;
 mod uploads;
