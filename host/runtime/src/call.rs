@@ -21,6 +21,10 @@ use crate::installs::Installed;
 use crate::limits::{Budget, Limiter};
 use crate::tape::{Begun, Tape};
 
+/// The most handles of WASI that a call holds at once: each takes memory of the host, which the guest's limit does not
+/// count.
+const HANDLES: usize = 1_000;
+
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
 pub struct Call {
     /// The call's id; seeds the guest's randomness.
@@ -64,6 +68,8 @@ impl Call {
         seed: Seed,
         tape: Tape,
     ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
         Self {
             id,
             ctx,
@@ -71,7 +77,7 @@ impl Call {
             at,
             limiter: Limiter::new(&budget),
             wasi: Wasi::new(seed),
-            table: ResourceTable::new(),
+            table,
             host_calls: 0,
             tape,
             bytes_in: 0,

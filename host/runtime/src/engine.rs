@@ -1,7 +1,7 @@
 //! The wasmtime engine, set up the same way wherever code is compiled or run.
 
 use std::hash::{Hash as _, Hasher};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
@@ -42,24 +42,43 @@ pub fn compiling() -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
+/// How the slots of the running engine are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool {
+    /// How many sandboxes may exist at once.
+    pub slots: u32,
+    /// Whether a slot's dirty pages are found by the kernel and zeroed in place; else all its memory goes back to the
+    /// kernel after each call. Without effect where the kernel has no such scan.
+    pub page_map_scan: bool,
+}
+
 /// The engine that runs guests: a pool of slots, with the page-map scan where it is safe. It has no compiler: the serving
 /// process cannot compile, whatever it is given.
 pub fn running() -> wasmtime::Result<Engine> {
-    let scan = page_map_scan_is_safe(Path::new("/proc/swaps"), Path::new("/sys/fs/cgroup"));
+    let scan = page_map_scan_is_safe(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
     tracing::info!(page_map_scan = scan, pool = POOL_SIZE, "sandbox engine starts");
+    pooled(Pool { slots: POOL_SIZE, page_map_scan: scan })
+}
+
+/// An engine with such a pool.
+pub fn pooled(pool: Pool) -> wasmtime::Result<Engine> {
+    let Pool { slots, page_map_scan } = pool;
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(POOL_SIZE)
-        .total_core_instances(POOL_SIZE * CORE_INSTANCES)
-        .total_memories(POOL_SIZE * MEMORIES)
-        .total_tables(POOL_SIZE * TABLES)
-        .total_stacks(POOL_SIZE)
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * CORE_INSTANCES)
+        .total_memories(slots * MEMORIES)
+        .total_tables(slots * TABLES)
+        .total_stacks(slots)
         .max_memory_size(MAX_MEMORY_BYTES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
         .max_core_instances_per_component(CORE_INSTANCES)
         .table_elements(TABLE_ELEMENTS)
-        .linear_memory_keep_resident(if scan { 1 << 20 } else { 0 })
-        .pagemap_scan(if scan { Enabled::Auto } else { Enabled::No });
+        // A table is small and zeroed in place. To give it back to the kernel would be a system call for each of a
+        // component's tables at the end of each call, and each of them stops the other threads of the process.
+        .table_keep_resident(TABLE_ELEMENTS * size_of::<usize>())
+        .linear_memory_keep_resident(if page_map_scan { 1 << 20 } else { 0 })
+        .pagemap_scan(if page_map_scan { Enabled::Auto } else { Enabled::No });
     let mut config = config();
     config.enable_compiler(false).allocation_strategy(pool);
     Engine::new(&config)
@@ -90,17 +109,52 @@ impl Hasher for StableHasher {
 /// Whether no page of a slot can be swapped out. The scan of wasmtime 48 does not clear dirty pages that were, so that
 /// the next guest in the slot could read them (wasmtime pull request 14357).
 ///
-/// Safe where no swap device is listed, or where the cgroup of the process may not swap; when in doubt, it is not.
-pub fn page_map_scan_is_safe(swaps: &Path, cgroup: &Path) -> bool {
-    let no_device =
-        std::fs::read_to_string(swaps).is_ok_and(|text| text.lines().skip(1).all(|line| line.trim().is_empty()));
-    let limit = std::fs::read_to_string(cgroup.join("memory.swap.max"));
-    no_device || limit.is_ok_and(|text| text.trim() == "0")
+/// Safe where no swap device is listed in `proc`, or where the process's own cgroup, or one above it, may not swap. Only
+/// cgroups of version 2 are asked, mounted at `cgroups`; when in doubt, it is not safe.
+pub fn page_map_scan_is_safe(proc: &Path, cgroups: &Path) -> bool {
+    let no_device = std::fs::read_to_string(proc.join("swaps"))
+        .is_ok_and(|text| text.lines().skip(1).all(|line| line.trim().is_empty()));
+    no_device || own_cgroup(proc).is_some_and(|own| may_not_swap(cgroups, &own))
+}
+
+/// The path of the process's cgroup below the mount: the line `0::` of version 2. `None` where the path leads out of
+/// what the process can see.
+fn own_cgroup(proc: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(proc.join("self/cgroup")).ok()?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let path = PathBuf::from(path);
+    path.components().all(|part| matches!(part, Component::Normal(_))).then_some(path)
+}
+
+/// A cgroup swaps only as far as each one above it may.
+fn may_not_swap(cgroups: &Path, own: &Path) -> bool {
+    let limit = |cgroup: &Path| std::fs::read_to_string(cgroups.join(cgroup).join("memory.swap.max"));
+    // A path that is not below the mount belongs to another hierarchy, and its ancestors tell nothing.
+    cgroups.join(own).is_dir() && own.ancestors().any(|cgroup| limit(cgroup).is_ok_and(|text| text.trim() == "0"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEAD: &str = "Filename\tType\tSize\tUsed\tPriority\n";
+    const DEVICE: &str = "/dev/sda2 partition 8388604 0 -2\n";
+
+    /// The decision for such contents of `/proc/swaps` and `/proc/self/cgroup` and such limits by cgroup.
+    fn decide(swaps: Option<&str>, own: &str, limits: &[(&str, &str)]) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let (proc, cgroups) = (folder.path().join("proc"), folder.path().join("cgroup"));
+        std::fs::create_dir_all(proc.join("self")).unwrap();
+        std::fs::create_dir_all(cgroups.join("app/plugin-host")).unwrap();
+        if let Some(swaps) = swaps {
+            std::fs::write(proc.join("swaps"), swaps).unwrap();
+        }
+        std::fs::write(proc.join("self/cgroup"), own).unwrap();
+        for (cgroup, limit) in limits {
+            std::fs::write(cgroups.join(cgroup).join("memory.swap.max"), limit).unwrap();
+        }
+        page_map_scan_is_safe(&proc, &cgroups)
+    }
 
     #[test]
     fn the_serving_engine_cannot_compile() {
@@ -126,18 +180,26 @@ mod tests {
 
     #[test]
     fn the_scan_is_used_only_where_swap_is_off() {
-        let folder = tempfile::tempdir().unwrap();
-        let (swaps, cgroup) = (folder.path().join("swaps"), folder.path().join("cgroup"));
-        std::fs::create_dir(&cgroup).unwrap();
-        let head = "Filename\tType\tSize\tUsed\tPriority\n";
-        assert!(!page_map_scan_is_safe(&swaps, &cgroup), "unreadable");
-        std::fs::write(&swaps, head).unwrap();
-        assert!(page_map_scan_is_safe(&swaps, &cgroup), "no device");
-        std::fs::write(&swaps, format!("{head}/dev/sda2 partition 8388604 0 -2\n")).unwrap();
-        assert!(!page_map_scan_is_safe(&swaps, &cgroup), "a device");
-        std::fs::write(cgroup.join("memory.swap.max"), "max\n").unwrap();
-        assert!(!page_map_scan_is_safe(&swaps, &cgroup), "a device and no limit");
-        std::fs::write(cgroup.join("memory.swap.max"), "0\n").unwrap();
-        assert!(page_map_scan_is_safe(&swaps, &cgroup), "a device that the cgroup may not use");
+        let device = format!("{HEAD}{DEVICE}");
+        let device = Some(device.as_str());
+        let nested = "0::/app/plugin-host\n";
+        for (why, swaps, own, limits, safe) in [
+            ("the list cannot be read", None, nested, &[][..], false),
+            ("no device", Some(HEAD), nested, &[], true),
+            ("a device and no limit", device, nested, &[], false),
+            ("a device and a limit that is none", device, nested, &[("app/plugin-host", "max\n")], false),
+            ("some swap is allowed", device, nested, &[("app/plugin-host", "4096\n")], false),
+            ("the own cgroup may not swap", device, nested, &[("app/plugin-host", "0\n")], true),
+            ("the one above may not", device, nested, &[("app", "0\n"), ("app/plugin-host", "max\n")], true),
+            ("in a namespace the own cgroup is the root", device, "0::/\n", &[("", "0\n")], true),
+            ("another cgroup's limit is not ours", device, "0::/app\n", &[("app/plugin-host", "0\n")], false),
+            ("the path is not below the mount", device, "0::/elsewhere\n", &[("", "0\n")], false),
+            ("the path leads out of the namespace", device, "0::/../app\n", &[("app", "0\n")], false),
+            ("version 2 beside version 1", device, "4:memory:/app\n0::/app\n", &[("app", "0\n")], true),
+            ("version 1 alone", device, "4:memory:/app\n", &[("app", "0\n")], false),
+            ("no cgroup is told", device, "", &[("", "0\n")], false),
+        ] {
+            assert_eq!(decide(swaps, own, limits), safe, "{why}");
+        }
     }
 }

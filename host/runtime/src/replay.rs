@@ -74,8 +74,8 @@ impl Runtime {
             None => self.components.get(&recording.digest).await?,
         };
         let inspected = inspect(&bytes)?;
-        let code = self.codes.admit(&inspected.digest, bytes).await;
-        let code = code.map_err(|error| ReplayError::Code(error.to_string()))?;
+        let checked = self.codes.check(&inspected.digest, bytes).await;
+        let code = checked.map_err(|error| ReplayError::Code(error.to_string()))?.code;
         let serving = Serving {
             install: recording.install,
             version: VersionId::generate(&self.env),

@@ -46,6 +46,8 @@ fn may_depend(file: &str, name: &str, kind: &str, dependency: &str) -> bool {
     match file.split('/').next() {
         // The benchmark stands outside and measures the whole host, but its guest is a plugin like any other.
         Some("bench") if !file.starts_with("bench/guest/") => true,
+        // The fuzz targets run what the tests of the runtime run.
+        Some("fuzz") => true,
         // These tests read the registries.
         Some("xtask") => kind == "dev-dependencies" && dependency == "heptad-model",
         Some("sdk") => false,

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use heptad_model::Env;
-use heptad_runtime::limits::Profile;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::dialect::Dialect;
 use heptad_store::testing::TestDatabase;
 
-use crate::support::guest;
+use crate::support::{guest, patient};
 
 /// A new process on this folder admits the guest; gives the file of its code.
 async fn admit(folder: &Path, key: [u8; 32], name: &str) -> PathBuf {
@@ -18,7 +17,8 @@ async fn admit(folder: &Path, key: [u8; 32], name: &str) -> PathBuf {
         code: folder.join("code"),
         worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect("`cargo xtask test` passes the binary")),
         key,
-        profile: Profile { patience: 50, ..Profile::default() },
+        limits: patient(),
+        record_one_in: 0,
     };
     let runtime = Runtime::start(options, database.open().await, Env::system()).await.unwrap();
     let digest = runtime.admit(guest(name)).await.unwrap().digest;

@@ -4,7 +4,10 @@
 mod bombs;
 mod code;
 mod contract;
+mod fuzz;
 mod gate;
+mod hostile;
+mod leaks;
 mod limits;
 mod misbehaving;
 mod replay;

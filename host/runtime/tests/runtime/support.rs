@@ -12,7 +12,7 @@ use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit
 use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
-use heptad_runtime::{Runtime, RuntimeOptions};
+use heptad_runtime::{Runtime, RuntimeError, RuntimeOptions};
 use heptad_store::Store;
 use heptad_store::dialect::Dialect;
 use heptad_store::testing::TestDatabase;
@@ -80,7 +80,12 @@ impl Host {
 
     /// Publishes a guest; the publisher is made at the first time.
     pub(crate) async fn publish(&self, name: &str) {
-        let inspected = self.runtime.admit(guest(name)).await.unwrap();
+        self.publish_packed(guest(name)).await.unwrap();
+    }
+
+    /// Publishes a packed component, if the host takes it.
+    pub(crate) async fn publish_packed(&self, packed: Vec<u8>) -> Result<(), RuntimeError> {
+        let inspected = self.runtime.admit(packed).await?;
         let origin = Origin::system("test", self.env.clone());
         let version = VersionIn {
             manifest: inspected.manifest,
@@ -109,6 +114,7 @@ impl Host {
         };
         let result: Result<_, PlatformError> = submitted.await;
         result.unwrap();
+        Ok(())
     }
 
     /// Installs and enables a published plugin with these grants and settings.

@@ -1,0 +1,20 @@
+;; Answers with a thousand operations that share one list of a hundred candidates: 30 KB of memory become 20 MB.
+(data (i32.const 0x1000) "CNY")
+(func $answer (result i32) (local $at i32)
+  (local.set $at (i32.const 0x2000))
+  (loop $next
+    (i32.store (local.get $at) (i32.const 0x1100))
+    (i32.store offset=4 (local.get $at) (i32.const 50))
+    (local.set $at (i32.add (local.get $at) (i32.const 24)))
+    (br_if $next (i32.lt_u (local.get $at) (i32.const 32192))))
+  (local.set $at (i32.const 0x1100))
+  (loop $next
+    (i32.store offset=16 (local.get $at) (i32.const 1))
+    (i32.store offset=24 (local.get $at) (i32.const 1))
+    (i32.store offset=40 (local.get $at) (i32.const 0x400))
+    (i32.store offset=44 (local.get $at) (i32.const 200))
+    (local.set $at (i32.add (local.get $at) (i32.const 56)))
+    (br_if $next (i32.lt_u (local.get $at) (i32.const 0x1bf0))))
+  (i32.store (i32.const 20) (i32.const 0x2000))
+  (i32.store (i32.const 24) (i32.const 1000))
+  (i32.const 16))

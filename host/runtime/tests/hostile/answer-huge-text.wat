@@ -1,0 +1,11 @@
+;; Answers with a text of 40 KB, eleven times over.
+(func $answer (result i32) (local $at i32)
+  (local.set $at (i32.const 0x2000))
+  (loop $next (i32.store (local.get $at) (i32.const 0x3000)) (i32.store offset=4 (local.get $at) (i32.const 1)) (local.set $at (i32.add (local.get $at) (i32.const 24))) (br_if $next (i32.lt_u (local.get $at) (i32.const 0x2200))))
+  (i32.store (i32.const 12304) (i32.const 1))
+  (i32.store (i32.const 12312) (i32.const 100))
+  (i32.store (i32.const 12328) (i32.const 65536)) (i32.store (i32.const 12332) (i32.const 40000))
+  (i32.store (i32.const 12336) (i32.const 0)) (i32.store (i32.const 12340) (i32.const 0))
+  (i32.store (i32.const 20) (i32.const 8192))
+  (i32.store (i32.const 24) (i32.const 11))
+  (i32.const 16))

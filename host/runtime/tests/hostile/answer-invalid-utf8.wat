@@ -1,0 +1,11 @@
+;; Answers with a text that is not UTF-8.
+(data (i32.const 0x1000) "\ff\fe\80")
+(func $answer (result i32) 
+  (i32.store (i32.const 1024) (i32.const 1280)) (i32.store (i32.const 1028) (i32.const 1))
+  (i32.store (i32.const 1296) (i32.const 1))
+  (i32.store (i32.const 1304) (i32.const 100))
+  (i32.store (i32.const 1320) (i32.const 4096)) (i32.store (i32.const 1324) (i32.const 3))
+  (i32.store (i32.const 1328) (i32.const 0)) (i32.store (i32.const 1332) (i32.const 0))
+  (i32.store (i32.const 20) (i32.const 1024))
+  (i32.store (i32.const 24) (i32.const 1))
+  (i32.const 16))

@@ -1,0 +1,6 @@
+;; Gives a stream back twice.
+(import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
+(import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush" (func $write (param i32 i32 i32 i32)))
+(import "wasi:io/streams@0.2.6" "[resource-drop]output-stream" (func $drop (param i32)))
+(func $attack (local $h i32)
+  (local.set $h (call $stdout)) (call $drop (local.get $h)) (call $drop (local.get $h)))

@@ -1,0 +1,2 @@
+;; Imports a core module from the host.
+(component (import "take" (core module)))

@@ -1,0 +1,2 @@
+;; Imports a function by a plain name.
+(component (import "take" (func)))

@@ -1,0 +1,5 @@
+;; Has three memories.
+(memory (export "memory") 2)
+(memory 1)
+(memory 1)
+(func $attack)

@@ -1,0 +1,4 @@
+;; Traps before anything was asked.
+(start $begin)
+(func $attack)
+(func $begin unreachable)

@@ -1,0 +1,4 @@
+;; Gives the host a level that does not exist.
+(import "heptad:platform/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+(func $attack
+  (call $log (i32.const 200) (i32.const 0) (i32.const 1)))

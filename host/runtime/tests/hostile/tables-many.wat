@@ -1,0 +1,11 @@
+;; Has nine tables.
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(func $attack)

@@ -1,0 +1,5 @@
+;; Calls a null reference.
+(type $f (func))
+(table 4 funcref)
+(func $attack
+  (call_indirect (type $f) (i32.const 1)))

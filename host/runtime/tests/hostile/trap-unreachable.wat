@@ -1,0 +1,3 @@
+;; Stops at an instruction that is never reached.
+(func $attack
+  unreachable)
