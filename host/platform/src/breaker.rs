@@ -93,7 +93,7 @@ impl Breaker {
 /// gone.
 pub async fn breaker_put(tx: &mut Tx, breaker: &Breaker) -> Result<(), PlatformError> {
     const PUT: &str = "insert into breakers (tenant_id, install_id, point, state, code, message, openings, changed_at, retry_at) \
-                       select tenant_id, id, $3, $4, $5, $6, $7, $8, $9 from installs where tenant_id = $1 and id = $2 \
+                       select $1, id, $3, $4, $5, $6, $7, $8, $9 from installs where tenant_id = $1 and id = $2 \
                        on conflict (tenant_id, install_id, point) do update set state = excluded.state, \
                        code = excluded.code, message = excluded.message, openings = breakers.openings + \
                        case when breakers.state = 'open' then 0 else excluded.openings end, \

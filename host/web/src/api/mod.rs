@@ -9,6 +9,7 @@
 mod audit;
 mod carts;
 mod customers;
+mod failures;
 mod health;
 mod installs;
 mod inventory;
@@ -173,8 +174,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(installs::install_grants))
         .routes(routes!(installs::install_on))
         .routes(routes!(installs::install_off))
-        .routes(routes!(installs::install_rearm))
-        .routes(routes!(installs::install_failure))
+        .routes(routes!(failures::install_rearm))
+        .routes(routes!(failures::install_failure))
         .routes(routes!(installs::install_order))
         .routes(routes!(notices::notice_page))
         .routes(routes!(notices::notice_read))
