@@ -13,6 +13,7 @@ pub mod generation;
 pub mod install;
 pub mod kv;
 pub mod limit_profile;
+pub mod metering;
 mod names;
 mod password;
 pub mod principal;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge};
 use heptad_model::{Env, Origin, PageRequest};
 use heptad_platform::PlatformError;
+use heptad_platform::metering::usage_purge;
 use heptad_platform::tenant::{TenantRecord, tenant_list};
 use heptad_store::{PlatformTx, Store};
 
@@ -58,7 +59,8 @@ async fn purge_tenant(
         let round: u64 = store
             .write(&ctx, async |mut tx| {
                 let quotes = quote_purge(&mut tx, batch).await?;
-                Ok::<_, CapabilityError>(quotes + idempotency::purge(&mut tx, batch).await?)
+                let usage = usage_purge(&mut tx, batch).await?;
+                Ok::<_, CapabilityError>(quotes + usage + idempotency::purge(&mut tx, batch).await?)
             })
             .await?;
         removed += round;

@@ -5,5 +5,6 @@ mod access;
 mod catalog;
 mod installs;
 mod kv;
+mod metering;
 mod people;
 mod support;
