@@ -126,14 +126,19 @@ pub async fn breaker_list(tx: &mut Tx) -> Result<Vec<Breaker>, PlatformError> {
     Ok(tx.query(LIST).fetch_all(Breaker::of).await?)
 }
 
-/// Closes all breakers of an install: the plugin is asked again at once. Every process learns of it by the generation.
-pub async fn breaker_rearm(tx: &mut Tx, install: InstallId) -> Result<(), PlatformError> {
+/// Closes the breakers of an install in the transaction that changes it; how many were open.
+pub(crate) async fn breakers_close(tx: &mut Tx, install: InstallId) -> Result<u64, StoreError> {
     const CLOSE: &str = "update breakers set state = 'closed', changed_at = $3, retry_at = $3 \
                          where tenant_id = $1 and install_id = $2 and state = 'open'";
+    let now = tx.ctx().now();
+    tx.query(CLOSE).text(install).bind(now).execute().await
+}
+
+/// Closes all breakers of an install: the plugin is asked again at once. Every process learns of it by the generation.
+pub async fn breaker_rearm(tx: &mut Tx, install: InstallId) -> Result<(), PlatformError> {
     const COUNT: &str = "update installs set rearmed = rearmed + 1 where tenant_id = $1 and id = $2";
     let plugin = install_get(tx, install).await?.plugin;
-    let now = tx.ctx().now();
-    let closed = tx.query(CLOSE).text(install).bind(now).execute().await?;
+    let closed = breakers_close(tx, install).await?;
     // Counted even where the database knows of none that is open: a process may know of one that it has not reported yet.
     if tx.query(COUNT).text(install).execute().await? != 1 {
         return Err(PlatformError::not_found("install", install));

@@ -34,6 +34,8 @@ pub struct TenantRecord {
     pub slug: String,
     /// The name that people see.
     pub name: String,
+    /// The name of its limit profile; the default when absent.
+    pub limit_profile: Option<String>,
     /// When it was created.
     pub created_at: Millis,
 }
@@ -52,6 +54,7 @@ impl TenantRecord {
             tenant: Arc::new(tenant),
             slug: row.text("slug")?,
             name: row.text("name")?,
+            limit_profile: row.opt_text("limit_profile")?,
             created_at: row.millis("created_at")?,
         })
     }
@@ -86,21 +89,23 @@ pub async fn tenant_create(tx: &mut PlatformTx, input: &TenantIn) -> Result<Tena
 
 /// A merchant by its id.
 pub async fn tenant_get(tx: &mut PlatformTx, id: TenantId) -> Result<TenantRecord, PlatformError> {
-    const GET: &str = "select id, slug, name, currency, time_zone, locale, created_at from tenants where id = $1";
+    const GET: &str =
+        "select id, slug, name, currency, time_zone, locale, limit_profile, created_at from tenants where id = $1";
     let found = tx.query(GET).text(id).fetch_optional(TenantRecord::of).await?;
     found.ok_or_else(|| PlatformError::not_found("tenant", id))
 }
 
 /// A merchant by its short name.
 pub async fn tenant_by_slug(tx: &mut PlatformTx, slug: &str) -> Result<TenantRecord, PlatformError> {
-    const GET: &str = "select id, slug, name, currency, time_zone, locale, created_at from tenants where slug = $1";
+    const GET: &str =
+        "select id, slug, name, currency, time_zone, locale, limit_profile, created_at from tenants where slug = $1";
     let found = tx.query(GET).bind(slug).fetch_optional(TenantRecord::of).await?;
     found.ok_or_else(|| PlatformError::not_found("tenant", slug))
 }
 
 /// All merchants, the oldest first.
 pub async fn tenant_list(tx: &mut PlatformTx, page: &PageRequest) -> Result<Page<TenantRecord>, PlatformError> {
-    const LIST: &str = "select id, slug, name, currency, time_zone, locale, created_at from tenants \
+    const LIST: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at from tenants \
                         where id > $1 order by id limit $2";
     let rows = tx.query(LIST).bind(page.after()).bind(page.fetch()).fetch_all(TenantRecord::of).await?;
     Ok(page.page(rows, |record| record.tenant.id.to_string()))

@@ -138,7 +138,11 @@ impl Reporter {
             let ctx = Origin::system("reporter", self.env.clone()).for_tenant(tenant.clone());
             let write = async |mut tx: Tx| {
                 for signal in &signals {
-                    tell(&mut tx, signal).await?;
+                    match tell(&mut tx, signal).await {
+                        // The plugin was uninstalled meanwhile: nobody is left to tell.
+                        Err(PlatformError::NotFound { .. }) => {}
+                        told => told?,
+                    }
                 }
                 Ok::<_, PlatformError>(())
             };
@@ -200,9 +204,13 @@ async fn tell(tx: &mut Tx, signal: &Signal) -> Result<(), PlatformError> {
         }
     };
     notice_post(tx, Audience::Merchant, &notice).await?;
-    // A publisher is told of the plugin, not of each shop that has it.
-    let dedup = format!("{}:{plugin}:{}", notice.kind.name(), notice.detail["code"].as_str().unwrap_or_default());
-    let of_plugin = NoticeIn { subject: plugin.clone(), dedup, ..notice };
+    // A publisher is told of the plugin, not of each shop that has it, nor in words that may hold the shop's data.
+    let matter = notice.detail["code"].as_str().or(notice.detail["limit"].as_str()).unwrap_or_default();
+    let dedup = format!("{}:{plugin}:{matter}", notice.kind.name());
+    let mut of_plugin = NoticeIn { subject: plugin.clone(), dedup, ..notice };
+    if let Some(detail) = of_plugin.detail.as_object_mut() {
+        detail.remove("message");
+    }
     notice_post(tx, Audience::PublisherOf(plugin), &of_plugin).await?;
     if of_plugin.kind == NoticeKind::BreakerOpened {
         notice_post(tx, Audience::Operators, &of_plugin).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge};
 use heptad_model::{Env, Origin, PageRequest};
 use heptad_platform::PlatformError;
+use heptad_platform::metering::usage_purge;
 use heptad_platform::tenant::{TenantRecord, tenant_list};
 use heptad_runtime::recording::recording_purge;
 use heptad_store::{PlatformTx, Store};
@@ -60,7 +61,8 @@ async fn purge_tenant(
             .write(&ctx, async |mut tx| {
                 let quotes = quote_purge(&mut tx, batch).await?;
                 let recordings = recording_purge(&mut tx, batch).await?;
-                Ok::<_, CapabilityError>(quotes + recordings + idempotency::purge(&mut tx, batch).await?)
+                let usage = usage_purge(&mut tx, batch).await?;
+                Ok::<_, CapabilityError>(quotes + recordings + usage + idempotency::purge(&mut tx, batch).await?)
             })
             .await?;
         removed += round;

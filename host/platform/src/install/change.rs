@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::create::grants_check;
 use super::{Install, InstallState, install_get, install_list};
+use crate::breaker::breakers_close;
 use crate::generation::generation_raise;
 use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use crate::settings::{checked, settings_check};
@@ -153,6 +154,8 @@ async fn changed(
         return Err(PlatformError::not_found("install", id));
     }
     tx.audit(action, id, detail).await?;
+    // A changed plugin is another one: what failed before says nothing about it.
+    breakers_close(tx, id).await?;
     generation_raise(tx).await?;
     install_get(tx, id).await
 }

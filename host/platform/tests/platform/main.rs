@@ -6,6 +6,7 @@ mod breakers;
 mod catalog;
 mod installs;
 mod kv;
+mod metering;
 mod notices;
 mod people;
 mod support;
