@@ -13,6 +13,7 @@ mod failures;
 mod health;
 mod installs;
 mod inventory;
+mod limits;
 mod me;
 mod notices;
 mod orders;
@@ -28,6 +29,7 @@ mod skus;
 mod tenants;
 mod tokens;
 mod trace;
+mod usage;
 mod users;
 mod versions;
 
@@ -132,6 +134,12 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/orders/{order}/trace", Shop::ROLES),
     row("GET", "/v1/orders/{order}/payments", Shop::ROLES),
     row("POST", "/v1/orders/{order}/payments", Shop::ROLES),
+    row("GET", "/v1/usage", Staff::ROLES),
+    row("GET", "/v1/limits", SignedIn::ROLES),
+    row("GET", "/v1/limit-profiles", Operator::ROLES),
+    row("GET", "/v1/limit-profiles/{profile}", Operator::ROLES),
+    row("PUT", "/v1/limit-profiles/{profile}", Operator::ROLES),
+    row("PUT", "/v1/tenants/{tenant}/limit-profile", Operator::ROLES),
     row("GET", "/v1/audit", Owner::ROLES),
     row("GET", "/v1/platform-audit", Operator::ROLES),
 ];
@@ -198,6 +206,11 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::order_read))
         .routes(routes!(orders::order_why))
         .routes(routes!(payments::payment_all, payments::payment_post))
+        .routes(routes!(usage::usage_all))
+        .routes(routes!(limits::limit_all))
+        .routes(routes!(limits::limit_profile_all))
+        .routes(routes!(limits::limit_profile_read, limits::limit_profile_replace))
+        .routes(routes!(limits::tenant_limit_profile_replace))
         .routes(routes!(audit::audit_page))
         .routes(routes!(audit::platform_audit_page))
 }

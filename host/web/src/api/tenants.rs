@@ -53,6 +53,8 @@ pub(crate) struct TenantOut {
     pub time_zone: String,
     /// `zh-CN` or `en`.
     pub locale: &'static str,
+    /// The name of its limit profile; null for the default.
+    pub limit_profile: Option<String>,
     /// When it was created, in RFC 3339.
     pub created_at: String,
 }
@@ -66,6 +68,7 @@ impl From<TenantRecord> for TenantOut {
             currency: record.tenant.currency.code(),
             time_zone: record.tenant.time_zone.clone(),
             locale: record.tenant.locale.tag(),
+            limit_profile: record.limit_profile,
             created_at: record.created_at.rfc3339(),
         }
     }

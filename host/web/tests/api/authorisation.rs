@@ -48,6 +48,7 @@ impl Side {
             "{location}" => "shanghai".to_owned(),
             "{customer}" => self.stock.customer.clone(),
             "{cart}" => self.stock.cart.clone(),
+            "{profile}" => "walk".to_owned(),
             "{index}" => "0".to_owned(),
             "{quote}" => self.stock.quote.clone(),
             "{order}" => self.stock.order.clone(),
@@ -87,7 +88,10 @@ impl Side {
             ("POST", "/v1/quotes") => json!({"cart": self.stock.cart}),
             ("POST", "/v1/orders") => json!({"quote": self.stock.quote}),
             ("POST", "/v1/orders/{order}/payments") => json!({"amount": money, "method": "cash", "reference": "walk"}),
-            ("POST", "/v1/customers" | "/v1/carts") | ("PATCH", _) => json!({}),
+            ("PUT", "/v1/tenants/{tenant}/limit-profile") => json!({"profile": null}),
+            ("POST", "/v1/customers" | "/v1/carts") | ("PUT", "/v1/limit-profiles/{profile}") | ("PATCH", _) => {
+                json!({})
+            }
             // Without the media type of an upload.
             ("POST", "/v1/versions") => json!({}),
             _ => Value::Null,
