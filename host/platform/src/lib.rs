@@ -20,6 +20,7 @@ pub mod notice;
 mod password;
 pub mod principal;
 pub mod publisher;
+pub mod recording;
 mod secret;
 pub mod session;
 pub mod settings;

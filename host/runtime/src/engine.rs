@@ -50,6 +50,8 @@ pub struct Pool {
     /// Whether a slot's dirty pages are found by the kernel and zeroed in place; else all its memory goes back to the
     /// kernel after each call. Without effect where the kernel has no such scan.
     pub page_map_scan: bool,
+    /// Whether the engine can compile. The serving one cannot; tests of the slots compile guests of their own.
+    pub compiler: bool,
 }
 
 /// The engine that runs guests: a pool of slots, with the page-map scan where it is safe. It has no compiler: the serving
@@ -57,12 +59,12 @@ pub struct Pool {
 pub fn running() -> wasmtime::Result<Engine> {
     let scan = page_map_scan_is_safe(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
     tracing::info!(page_map_scan = scan, pool = POOL_SIZE, "sandbox engine starts");
-    pooled(Pool { slots: POOL_SIZE, page_map_scan: scan })
+    pooled(Pool { slots: POOL_SIZE, page_map_scan: scan, compiler: false })
 }
 
 /// An engine with such a pool.
 pub fn pooled(pool: Pool) -> wasmtime::Result<Engine> {
-    let Pool { slots, page_map_scan } = pool;
+    let Pool { slots, page_map_scan, compiler } = pool;
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(slots)
         .total_core_instances(slots * CORE_INSTANCES)
@@ -80,7 +82,7 @@ pub fn pooled(pool: Pool) -> wasmtime::Result<Engine> {
         .linear_memory_keep_resident(if page_map_scan { 1 << 20 } else { 0 })
         .pagemap_scan(if page_map_scan { Enabled::Auto } else { Enabled::No });
     let mut config = config();
-    config.enable_compiler(false).allocation_strategy(pool);
+    config.enable_compiler(compiler).allocation_strategy(pool);
     Engine::new(&config)
 }
 

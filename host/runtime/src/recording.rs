@@ -11,7 +11,8 @@ use heptad_model::id::{CallId, CustomerId, InstallId};
 use heptad_model::time::span::DAY;
 use heptad_model::{Env, Limits, Locale, Millis, PermissionSet, Point};
 use heptad_platform::PlatformError;
-use heptad_store::{Row, StoreError, Tx};
+use heptad_platform::recording::{RecordingHead, recording_get, recording_put, tenant_key_get, tenant_key_put};
+use heptad_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::tape::Entry;
@@ -95,38 +96,6 @@ impl RecordedResult {
     }
 }
 
-/// A row of the list of recordings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordingHead {
-    /// The call.
-    pub call: CallId,
-    /// The plugin's name.
-    pub plugin: String,
-    /// Its version.
-    pub version: String,
-    /// The point.
-    pub point: Point,
-    /// `answered`, or the code of the failure.
-    pub outcome: String,
-    /// When it was made.
-    pub recorded_at: Millis,
-}
-
-impl RecordingHead {
-    fn of(row: &Row) -> Result<Self, StoreError> {
-        let point = row.text("point")?;
-        let unknown = || StoreError::Column { column: "point", problem: format!("`{point}` is no point") };
-        Ok(Self {
-            call: row.parse("id")?,
-            plugin: row.text("plugin")?,
-            version: row.text("version")?,
-            point: Point::parse(&point).ok_or_else(unknown)?,
-            outcome: row.text("outcome")?,
-            recorded_at: row.millis("recorded_at")?,
-        })
-    }
-}
-
 /// A recording cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
@@ -156,12 +125,8 @@ impl heptad_store::AsStoreError for RecordingError {
     }
 }
 
-/// Keeps a recording in the transaction.
-pub(crate) async fn recording_put(tx: &mut Tx, master: &[u8; 32], recording: &Recording) -> Result<(), RecordingError> {
-    const PUT: &str = "insert into recordings (tenant_id, id, install_id, plugin, version, digest, point, customer_id, \
-                       outcome, recorded_at, expires_at, body) \
-                       select $1, $2, i.id, $4, $5, $6, $7, $8, $9, $10, $11, $12 from installs i \
-                       where i.tenant_id = $1 and i.id = $3 on conflict (tenant_id, id) do nothing";
+/// Seals a recording and keeps it in the transaction.
+pub(crate) async fn keep(tx: &mut Tx, master: &[u8; 32], recording: &Recording) -> Result<(), RecordingError> {
     let body = serde_json::to_vec(recording)?;
     if body.len() > MAX_BYTES {
         tracing::warn!(call = %recording.call, bytes = body.len(), "call {} is not recorded: it is too large", recording.call);
@@ -173,71 +138,37 @@ pub(crate) async fn recording_put(tx: &mut Tx, master: &[u8; 32], recording: &Re
         Outcome::Answered => "answered",
         Outcome::Failed { code, .. } | Outcome::Skipped { code, .. } => code,
     };
-    let customer = recording.cart.customer.as_deref().and_then(|id| CustomerId::parse(id).ok());
-    tx.query(PUT)
-        .text(recording.call)
-        .text(recording.install)
-        .bind(&recording.plugin)
-        .bind(&recording.version)
-        .bind(&recording.digest)
-        .text(recording.point)
-        .opt_text(customer)
-        .bind(outcome)
-        .bind(recording.at)
-        .bind(recording.at.plus(KEPT_FOR))
-        .bind(sealed)
-        .execute()
-        .await?;
-    Ok(())
+    let head = RecordingHead {
+        call: recording.call,
+        install: recording.install,
+        plugin: recording.plugin.clone(),
+        version: recording.version.clone(),
+        digest: recording.digest.clone(),
+        point: recording.point,
+        customer: recording.cart.customer.as_deref().and_then(|id| CustomerId::parse(id).ok()),
+        outcome: outcome.to_owned(),
+        recorded_at: recording.at,
+        expires_at: recording.at.plus(KEPT_FOR),
+    };
+    Ok(recording_put(tx, &head, &sealed).await?)
 }
 
 /// The recording of a call of this tenant.
-pub async fn recording_get(tx: &mut Tx, master: &[u8; 32], call: CallId) -> Result<Recording, RecordingError> {
-    const GET: &str = "select body from recordings where tenant_id = $1 and id = $2 and expires_at > $3";
-    let now = tx.ctx().now();
-    let body = tx.query(GET).text(call).bind(now).fetch_optional(|row| row.bytes("body")).await?;
-    let body = body.ok_or(RecordingError::NotFound(call))?;
+pub(crate) async fn read(tx: &mut Tx, master: &[u8; 32], call: CallId) -> Result<Recording, RecordingError> {
+    let body = recording_get(tx, call).await?.ok_or(RecordingError::NotFound(call))?;
     let key = tenant_key(tx, master).await?;
     Ok(serde_json::from_slice(&open(&key, call.to_string().as_bytes(), &body)?)?)
 }
 
-/// The latest recordings of an install, at most a hundred.
-pub async fn recording_list(tx: &mut Tx, install: InstallId) -> Result<Vec<RecordingHead>, StoreError> {
-    const LIST: &str = "select id, plugin, version, point, outcome, recorded_at from recordings \
-                        where tenant_id = $1 and install_id = $2 and expires_at > $3 order by id desc limit 100";
-    let now = tx.ctx().now();
-    tx.query(LIST).text(install).bind(now).fetch_all(RecordingHead::of).await
-}
-
-/// Removes a customer's recordings: part of erasing the customer. How many there were.
-pub async fn recording_erase(tx: &mut Tx, customer: CustomerId) -> Result<u64, StoreError> {
-    tx.query("delete from recordings where tenant_id = $1 and customer_id = $2").text(customer).execute().await
-}
-
-/// Removes at most `batch` recordings that have expired. How many there were.
-pub async fn recording_purge(tx: &mut Tx, batch: u32) -> Result<u64, StoreError> {
-    const PURGE: &str = "delete from recordings where tenant_id = $1 and id in (select id from recordings \
-                         where tenant_id = $1 and expires_at <= $2 order by expires_at limit $3)";
-    let now = tx.ctx().now();
-    tx.query(PURGE).bind(now).bind(batch).execute().await
-}
-
 /// The tenant's key for recordings, made when it is first asked for.
 async fn tenant_key(tx: &mut Tx, master: &[u8; 32]) -> Result<[u8; 32], RecordingError> {
-    const GET: &str = "select wrapped from tenant_keys where tenant_id = $1 and name = $2";
-    const PUT: &str = "insert into tenant_keys (tenant_id, name, wrapped, created_at) values ($1, $2, $3, $4) \
-                       on conflict (tenant_id, name) do nothing";
     let context = format!("{}/{KEY}", tx.ctx().tenant().id);
-    let found = async |tx: &mut Tx| tx.query(GET).bind(KEY).fetch_optional(|row| row.bytes("wrapped")).await;
-    let wrapped = match found(tx).await? {
+    let wrapped = match tenant_key_get(tx, KEY).await? {
         Some(wrapped) => wrapped,
         None => {
-            let (env, now) = (tx.ctx().env.clone(), tx.ctx().now());
-            let mut key = [0; 32];
+            let (env, mut key) = (tx.ctx().env.clone(), [0; 32]);
             env.fill(&mut key);
-            let wrapped = seal(master, &env, context.as_bytes(), &key)?;
-            tx.query(PUT).bind(KEY).bind(wrapped.as_slice()).bind(now).execute().await?;
-            found(tx).await?.unwrap_or(wrapped)
+            tenant_key_put(tx, KEY, &seal(master, &env, context.as_bytes(), &key)?).await?
         }
     };
     open(master, context.as_bytes(), &wrapped)?.try_into().map_err(|_| RecordingError::Sealed)

@@ -22,7 +22,7 @@ use crate::points::Ask;
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
 use crate::rate::Rate;
-use crate::recording::{ENGINE, RecordedResult, Recording, RecordingError, differences, recording_get};
+use crate::recording::{self, ENGINE, RecordedResult, Recording, RecordingError, differences};
 use crate::runtime::Runtime;
 use crate::sandbox;
 use crate::tape::Tape;
@@ -68,7 +68,7 @@ impl Runtime {
     /// Replays a call of the tenant, on the recorded component or on `changed`, a packed component.
     pub async fn replay(&self, ctx: &Ctx, call: CallId, changed: Option<Vec<u8>>) -> Result<Replayed, ReplayError> {
         let key = self.key;
-        let recording = self.store.read(ctx, async |mut tx| recording_get(&mut tx, &key, call).await).await?;
+        let recording = self.store.read(ctx, async |mut tx| recording::read(&mut tx, &key, call).await).await?;
         let bytes = match changed {
             Some(bytes) => bytes,
             None => self.components.get(&recording.digest).await?,

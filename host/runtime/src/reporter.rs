@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::meter::Meter;
-use crate::recording::{Recording, RecordingError, recording_put};
+use crate::recording::{self, Recording, RecordingError};
 
 /// How often usage is written: what a kill loses at most.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(10);
@@ -154,7 +154,7 @@ impl Reporter {
             let ctx = Origin::system("reporter", self.env.clone()).for_tenant(tenant.clone());
             let write = async |mut tx: Tx| {
                 for recording in &recordings {
-                    recording_put(&mut tx, &self.key, recording).await?;
+                    recording::keep(&mut tx, &self.key, recording).await?;
                 }
                 Ok::<_, RecordingError>(())
             };

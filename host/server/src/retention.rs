@@ -6,8 +6,8 @@ use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge
 use heptad_model::{Env, Origin, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::metering::usage_purge;
+use heptad_platform::recording::recording_purge;
 use heptad_platform::tenant::{TenantRecord, tenant_list};
-use heptad_runtime::recording::recording_purge;
 use heptad_store::{PlatformTx, Store};
 
 use crate::config::Retention;

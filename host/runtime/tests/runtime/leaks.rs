@@ -88,7 +88,7 @@ async fn found(store: &mut Store<()>, instances: &[Instance]) -> i32 {
 
 /// Whether a pool of one slot with these settings keeps calls apart, for each pair of an earlier and a later guest.
 async fn nothing_is_left(page_map_scan: bool) {
-    let engine = pooled(Pool { slots: 1, page_map_scan }).unwrap();
+    let engine = pooled(Pool { slots: 1, page_map_scan, compiler: true }).unwrap();
     let (plain, imaged) = (Guests::compile(&engine, ""), Guests::compile(&engine, IMAGE));
     for (name, earlier, later) in [
         ("the same guest", &plain, &plain),
@@ -124,7 +124,7 @@ async fn nothing_is_left_in_a_slot_that_is_scanned() {
 
 #[tokio::test]
 async fn a_slot_serves_one_guest_at_a_time() {
-    let engine = pooled(Pool { slots: 1, page_map_scan: false }).unwrap();
+    let engine = pooled(Pool { slots: 1, page_map_scan: false, compiler: true }).unwrap();
     let guests = Guests::compile(&engine, "");
     let first = guests.fill(&engine).await.unwrap();
     let refused = guests.fill(&engine).await.err().unwrap();

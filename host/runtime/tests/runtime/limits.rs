@@ -19,10 +19,10 @@ const fn flat(base: u64) -> PerLine {
 async fn each_limit_of_a_profile_ends_the_call_with_its_code_and_its_value() {
     let host = Host::start().await;
     host.publish("misbehaving").await;
-    let lines = vec![(100, 100); 100];
+    let lines = vec![(100, 100); 2_000];
     let cart = cart("CNY", &lines);
     for (limit, mode, low) in [
-        (Limit::Fuel, "log-flood", Limits { fuel: flat(200_000), ..patient() }),
+        (Limit::Fuel, "none", Limits { fuel: flat(100_000), ..patient() }),
         (Limit::Memory, "none", Limits { memory_mib: 1, ..patient() }),
         (Limit::TableElements, "none", Limits { table_elements: 1, ..patient() }),
         (Limit::Instances, "none", Limits { instances: 1, ..patient() }),

@@ -37,7 +37,7 @@ pub(crate) struct UsageQuery {
     pub to: Option<String>,
     /// `hour` or `day`; `hour` when absent.
     #[serde(default)]
-    #[param(value_type = Option<ByIn>)]
+    #[param(inline, value_type = Option<ByIn>)]
     pub by: ByIn,
     /// Only this plugin's, by its name.
     pub plugin: Option<String>,

@@ -116,7 +116,7 @@ async fn sections_and_manifests_that_confuse_are_refused() {
         ("memory without end", with_manifest(&replaced(":16", ":4294967295")), "invalid-manifest"),
         ("memory below zero", with_manifest(&replaced(":16", ":-1")), "invalid-manifest"),
         ("memory as large as a number gets", with_manifest(&replaced(":16", ":1e308")), "invalid-manifest"),
-        ("components nested 2,000 deep", with_sections(&onion, &[(MANIFEST_SECTION, json)]), "point-not-exported"),
+        ("components nested 2,000 deep", with_sections(&onion, &[(MANIFEST_SECTION, json)]), "too-complex"),
         ("a section that is cut off", cut, "malformed-component"),
         ("a section that is longer than the file", long, "malformed-component"),
         ("a section whose name is not UTF-8", nameless, "malformed-component"),
