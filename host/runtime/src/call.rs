@@ -25,6 +25,16 @@ use crate::tape::{Begun, Tape};
 /// count.
 const HANDLES: usize = 1_000;
 
+/// Where a call's host functions get their answers.
+pub(crate) struct Sources {
+    /// The database.
+    pub(crate) store: Store,
+    /// Of the guest's randomness.
+    pub(crate) seed: Seed,
+    /// Of recorded answers, or for new ones.
+    pub(crate) tape: Tape,
+}
+
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
 pub struct Call {
     /// The call's id; seeds the guest's randomness.
@@ -64,10 +74,9 @@ impl Call {
         installed: Arc<Installed>,
         at: Millis,
         budget: Budget,
-        store: Store,
-        seed: Seed,
-        tape: Tape,
+        sources: Sources,
     ) -> Self {
+        let Sources { store, seed, tape } = sources;
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Self {

@@ -12,7 +12,7 @@ use heptad_model::id::{CallId, VersionId};
 use heptad_model::{Actor, Ctx, Origin, Point};
 use serde::Serialize;
 
-use crate::call::Call;
+use crate::call::{Call, Sources};
 use crate::code::Code;
 use crate::imports::wasi::Seed;
 use crate::installs::Installed;
@@ -131,9 +131,8 @@ impl Runtime {
         let actor = Actor::Plugin(recording.install);
         let ctx = Origin { actor, locale: recording.reader, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
         let tape = Tape::replaying(recording.entries.clone());
-        let seed = Seed::Recorded(recording.seed);
-        let at = recording.cart.at;
-        let call = Call::new(recording.call, ctx, installed, at, budget, self.store.clone(), seed, tape);
+        let sources = Sources { store: self.store.clone(), seed: Seed::Recorded(recording.seed), tape };
+        let call = Call::new(recording.call, ctx, installed, recording.cart.at, budget, sources);
         let until = Instant::now() + WALL;
         let (answer, call) = sandbox::run(&self.engine, code, call, budget, recording.point, until, ask).await;
         (RecordedResult::of(&answer), call.tape.unused())

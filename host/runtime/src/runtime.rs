@@ -18,7 +18,7 @@ use wasmtime::Engine;
 
 use crate::admission::{Admission, Share};
 use crate::breaker::{Breakers, Change};
-use crate::call::Call;
+use crate::call::{Call, Sources};
 use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::Components;
@@ -303,7 +303,8 @@ impl Runtime {
         let actor = Actor::Plugin(installed.serving.install);
         let ctx = Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
-        let call = Call::new(id, ctx, installed, at, budget, self.store.clone(), seed, Tape::recording());
+        let sources = Sources { store: self.store.clone(), seed, tape: Tape::recording() };
+        let call = Call::new(id, ctx, installed, at, budget, sources);
         let (answer, call) = sandbox::run(&self.engine, code, call, budget, point, until, ask).await;
         (answer, Some(call))
     }
