@@ -18,6 +18,7 @@ use wasmtime::component::{Component, Linker};
 use crate::call::Call;
 use crate::compile::{CompileError, Compiler};
 use crate::components::{Components, write_atomically};
+use crate::observe;
 
 /// The bytes of a MAC (HMAC-SHA256).
 const MAC_BYTES: usize = 32;
@@ -106,7 +107,7 @@ impl Codes {
     }
 
     async fn compile(&self, digest: &str, component: Vec<u8>) -> Result<Vec<u8>, CodeError> {
-        let code = self.compiler.compile(component).await?;
+        let code = observe::compilation(self.compiler.compile(component)).await?;
         let mut file = self.mac(&code).finalize().into_bytes().to_vec();
         file.extend_from_slice(&code);
         // Without the file the next process compiles again; nothing is wrong but the time.

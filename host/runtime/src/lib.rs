@@ -16,10 +16,12 @@ pub mod engine;
 mod imports;
 pub mod installs;
 pub mod limits;
+mod observe;
 pub mod package;
 mod points;
 mod runtime;
 pub mod sandbox;
+mod span;
 
 pub use package::{Inspected, PackageError};
 pub use runtime::{Runtime, RuntimeError, RuntimeOptions};

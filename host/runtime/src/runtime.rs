@@ -24,7 +24,7 @@ use crate::package::{Inspected, PackageError, inspect};
 use crate::points::Ask;
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
-use crate::{imports, sandbox};
+use crate::{imports, sandbox, span};
 
 /// How long the check of an upload may take to instantiate it.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -232,8 +232,10 @@ impl Runtime {
         };
         let actor = Actor::Plugin(installed.serving.install);
         let ctx = Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
+        let asked = installed.clone();
         let call = Call::new(id, ctx, installed, at, budget, self.store.clone(), self.key);
-        sandbox::run(&self.engine, code, call, budget, point, until, ask).await
+        let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
+        span::around(id, &asked.serving, point, running).await
     }
 }
 

@@ -12,6 +12,7 @@ pub mod backup;
 pub mod dialect;
 mod error;
 mod migrate;
+mod observe;
 mod row;
 mod statement;
 mod store;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heptad_model::{Ctx, Origin};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -10,6 +10,7 @@ use sqlx::{Any, AnyPool, Transaction};
 
 use crate::StoreError;
 use crate::dialect::Dialect;
+use crate::observe::{self, Observed};
 use crate::statement::Counter;
 use crate::tx::{PlatformTx, Running, Slot, Tx};
 
@@ -107,10 +108,12 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
+        let observed = Observed::begin(false);
         let (slot, mut running) = self.begin(false).await?;
         running.bind_tenant(ctx.tenant().id.to_string()).await?;
         let value = f(Tx::new(running, ctx.clone())).await?;
         self.finish(&slot).await?;
+        observed.committed();
         Ok(value)
     }
 
@@ -124,10 +127,12 @@ impl Store {
     {
         for attempt in 1.. {
             let result = async {
+                let observed = Observed::begin(true);
                 let (slot, mut running) = self.begin(true).await?;
                 running.bind_tenant(ctx.tenant().id.to_string()).await?;
                 let value = f(Tx::new(running, ctx.clone())).await?;
                 self.finish(&slot).await?;
+                observed.committed();
                 Ok(value)
             };
             if let Some(result) = self.settled(attempt, result.await).await {
@@ -143,9 +148,11 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
+        let observed = Observed::begin(false);
         let (slot, running) = self.begin(false).await?;
         let value = f(PlatformTx::new(running, origin.clone())).await?;
         self.finish(&slot).await?;
+        observed.committed();
         Ok(value)
     }
 
@@ -157,9 +164,11 @@ impl Store {
     {
         for attempt in 1.. {
             let result = async {
+                let observed = Observed::begin(true);
                 let (slot, running) = self.begin(true).await?;
                 let value = f(PlatformTx::new(running, origin.clone())).await?;
                 self.finish(&slot).await?;
+                observed.committed();
                 Ok(value)
             };
             if let Some(result) = self.settled(attempt, result.await).await {
@@ -174,7 +183,10 @@ impl Store {
             true => (&self.writer, self.dialect.begin_write()),
             false => (&self.readers, self.dialect.begin_read()),
         };
-        let transaction = pool.begin_with(statement).await.map_err(|error| StoreError::of(self.dialect, error))?;
+        let begun = Instant::now();
+        let transaction = pool.begin_with(statement).await.map_err(|error| StoreError::of(self.dialect, error));
+        observe::begun(write, begun.elapsed());
+        let transaction = transaction?;
         let slot: Slot = Arc::new(Mutex::new(None));
         Ok((slot.clone(), Running::new(transaction, slot, self.dialect, self.statements.clone())))
     }
@@ -189,6 +201,7 @@ impl Store {
     async fn settled<T, E: AsStoreError>(&self, attempt: u32, result: Result<T, E>) -> Option<Result<T, E>> {
         match &result {
             Err(error) if attempt < ATTEMPTS && error.as_store_error().is_some_and(StoreError::is_transient) => {
+                observe::conflict();
                 tracing::debug!(attempt, "transaction runs again after a conflict");
                 tokio::time::sleep(Duration::from_millis(2 << attempt)).await;
                 None

@@ -11,3 +11,4 @@ mod migrate;
 mod plugin;
 mod serve;
 mod support;
+mod telemetry;
