@@ -7,6 +7,7 @@
 mod bench;
 mod counts;
 mod demo;
+mod docs;
 mod foreign;
 mod guests;
 mod postgres;
@@ -54,6 +55,8 @@ enum Command {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// Write the parts of the documents that are made from the code
+    Docs,
     /// Run the benchmark; its arguments follow `--`
     Bench {
         /// Passed on to the benchmark
@@ -87,6 +90,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Test(args) => test::run(&workspace, &args),
         Command::Guests => guests::run(&workspace),
         Command::Postgres { command } => test::with_postgres(&workspace, &command),
+        Command::Docs => docs::run(&workspace),
         Command::Bench { args } => bench::run(&workspace, &args),
     }
 }

@@ -1,19 +1,23 @@
 //! The shared words of the host: ids, money, time, context, permissions, points and manifests. No I/O.
 //!
 //! Start with [`ctx`]: every operation of the host takes a [`ctx::Ctx`] first. [`points`] and [`permission`] are the two
-//! registries that everything about plugins reads; a new point or permission begins with a row there.
+//! registries that everything about plugins reads; a new point or permission begins with a row there. What operators
+//! watch has registries of its own, [`metric`] and [`alert`].
 
+pub mod alert;
 pub mod ctx;
 pub mod entropy;
 pub mod id;
 pub mod limits;
 pub mod locale;
 pub mod manifest;
+pub mod metric;
 pub mod money;
 pub mod page;
 pub mod permission;
 pub mod points;
 pub mod settings;
+pub mod telemetry;
 pub mod text;
 pub mod time;
 

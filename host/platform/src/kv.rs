@@ -10,6 +10,7 @@ use heptad_model::{Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 
 use crate::PlatformError;
+use crate::limit_profile::limits_of_tenant;
 
 /// The most bytes of a key.
 pub const MAX_KEY: usize = 256;
@@ -17,9 +18,6 @@ pub const MAX_KEY: usize = 256;
 pub const MAX_VALUE: usize = 64 * 1024;
 /// The most keys in one call.
 pub const MAX_BATCH: usize = 200;
-/// The most bytes of an install, keys and values together.
-pub const QUOTA: i64 = 16 * 1024 * 1024;
-
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvEntry {
@@ -69,7 +67,8 @@ pub async fn kv_key_list(
     Ok(page.page(rows, Clone::clone))
 }
 
-/// Sets all these entries, or none; `kv-quota` when the install would hold more than 16 MiB.
+/// Sets all these entries, or none; `kv-quota` when the install would hold more than the shop's profile allows, keys and
+/// values together.
 pub async fn kv_set(tx: &mut Tx, install: InstallId, entries: &[KvEntry]) -> Result<(), PlatformError> {
     const PUT: &str = "insert into plugin_kv (tenant_id, install_id, key, value, updated_at) values ($1, $2, $3, $4, $5) \
                        on conflict (tenant_id, install_id, key) do update set value = excluded.value, updated_at = excluded.updated_at";
@@ -116,11 +115,13 @@ pub async fn kv_bytes(tx: &mut Tx, install: InstallId) -> Result<i64, PlatformEr
 async fn grow(tx: &mut Tx, install: InstallId, growth: i64) -> Result<(), PlatformError> {
     const GROW: &str = "update installs set kv_bytes = kv_bytes + $3 \
                         where tenant_id = $1 and id = $2 and (kv_bytes + $3 <= $4 or $3 <= 0)";
-    if tx.query(GROW).text(install).bind(growth).bind(QUOTA).execute().await? == 1 {
+    let limits = limits_of_tenant(tx).await?.unwrap_or_default();
+    let quota = i64::try_from(limits.kv_bytes).unwrap_or(i64::MAX);
+    if tx.query(GROW).text(install).bind(growth).bind(quota).execute().await? == 1 {
         return Ok(());
     }
     kv_bytes(tx, install).await?;
-    Err(PlatformError::KvQuota(QUOTA))
+    Err(PlatformError::KvQuota(quota))
 }
 
 /// The bytes that these keys hold now, with their values. A stored key has two digits a byte.

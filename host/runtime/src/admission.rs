@@ -53,6 +53,7 @@ impl<K: Eq + Hash + Clone> Clone for Admission<K> {
 }
 
 struct State<K: Eq + Hash + Clone> {
+    turns: u32,
     free: u32,
     waiting: usize,
     keys: HashMap<K, Queue<K>>,
@@ -74,8 +75,14 @@ pub(crate) struct Permit<K: Eq + Hash + Clone> {
 impl<K: Eq + Hash + Clone> Admission<K> {
     /// So many turns in all.
     pub(crate) fn new(turns: u32) -> Self {
-        let state = State { free: turns, waiting: 0, keys: HashMap::new(), round: VecDeque::new() };
+        let state = State { turns, free: turns, waiting: 0, keys: HashMap::new(), round: VecDeque::new() };
         Self { shared: Arc::new(Mutex::new(state)) }
+    }
+
+    /// How many requests have their turn.
+    pub(crate) fn running(&self) -> u32 {
+        let state = lock(&self.shared);
+        state.turns - state.free
     }
 
     /// How many requests wait.

@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::compile::{CompileError, Compiler};
 use crate::components::{Components, write_atomically};
 use crate::engine;
+use crate::observe;
 
 /// The bytes of a MAC (HMAC-SHA256).
 const MAC_BYTES: usize = 32;
@@ -102,7 +103,7 @@ impl Codes {
     pub(crate) async fn check(&self, digest: &str, component: Vec<u8>) -> Result<Checked, CodeError> {
         let (compiled, fresh) = match self.read_disk(digest).await {
             Some(compiled) => (compiled, false),
-            None => (self.compiler.compile_upload(component).await?, true),
+            None => (observe::compilation(self.compiler.compile_upload(component)).await?, true),
         };
         Ok(Checked { code: Arc::new(self.link(&compiled)?), compiled: fresh.then_some(compiled) })
     }
@@ -120,7 +121,7 @@ impl Codes {
             return self.link(&code);
         }
         let component = self.components.get(digest).await.map_err(CodeError::Component)?;
-        let code = self.compiler.compile(component).await?;
+        let code = observe::compilation(self.compiler.compile(component)).await?;
         self.write_disk(digest, &code).await;
         self.link(&code)
     }

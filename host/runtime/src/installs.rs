@@ -16,6 +16,7 @@ use heptad_platform::{Install, generation, install_list};
 use heptad_store::{Store, StoreError};
 use moka::sync::Cache;
 
+use crate::observe;
 use crate::rate::Rate;
 
 /// How often the generation is read.
@@ -78,7 +79,10 @@ impl Installs {
     pub(crate) async fn refresh(&self, env: &Env) -> Result<(), StoreError> {
         let origin = Origin::system("installs", env.clone());
         let begun = self.started.elapsed();
-        let now: i64 = self.store.platform_read(&origin, async |mut tx| generation(&mut tx).await).await?;
+        let at = env.now();
+        let read = self.store.platform_read(&origin, async |mut tx| generation(&mut tx).await).await;
+        observe::installs_read(at, read.is_ok());
+        let now: i64 = read?;
         self.generation.fetch_max(now, Ordering::AcqRel);
         self.read_millis.fetch_max(u64::try_from(begun.as_millis()).unwrap_or(u64::MAX), Ordering::AcqRel);
         Ok(())

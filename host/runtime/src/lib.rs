@@ -19,6 +19,7 @@ mod imports;
 pub mod installs;
 pub mod limits;
 mod meter;
+mod observe;
 mod os;
 pub mod package;
 mod points;
@@ -28,6 +29,7 @@ mod replay;
 mod reporter;
 mod runtime;
 pub mod sandbox;
+mod span;
 pub mod tape;
 
 pub use package::{Inspected, PackageError};

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::LimitReached;
 use heptad_model::id::{InstallId, TenantId};
@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::meter::Meter;
+use crate::observe;
 use crate::recording::{self, Recording, RecordingError};
 
 /// How often usage is written: what a kill loses at most.
@@ -65,19 +66,17 @@ impl Reporter {
     /// Puts a recording aside to be written.
     pub(crate) fn record(&self, tenant: &Arc<Tenant>, recording: Recording) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = if pending.recordings.len() < RECORDINGS {
+        let is_kept = pending.recordings.len() < RECORDINGS;
+        if is_kept {
             pending.recordings.push((tenant.clone(), recording));
-            "kept"
-        } else {
-            "dropped"
-        };
-        metrics::counter!("heptad_recordings_total", "outcome" => outcome).increment(1);
+        }
+        observe::recording(is_kept);
     }
 
     /// Tells that a breaker changed: at once, since a merchant waits for it.
     pub(crate) fn breaker(&self, tenant: &Arc<Tenant>, breaker: Breaker, plugin: &str, version: &str) {
         if breaker.state == BreakerState::Open {
-            metrics::counter!("heptad_breaker_opened_total", "point" => breaker.point.name()).increment(1);
+            observe::breaker_opened(breaker.point);
         }
         self.signal(tenant, Signal::Breaker { breaker, plugin: plugin.to_owned(), version: version.to_owned() });
         self.urgent.notify_one();
@@ -165,17 +164,17 @@ impl Reporter {
     }
 
     async fn flush_usage(&self) {
-        let begun = std::time::Instant::now();
+        let (begun, mut failures) = (Instant::now(), 0);
         for usage in self.meter.take() {
             let ctx = Origin::system("metering", self.env.clone()).for_tenant(usage.tenant.clone());
             let write = async |mut tx: Tx| usage_add(&mut tx, &usage.rows).await;
             if let Err(error) = self.store.write(&ctx, write).await {
                 tracing::error!(tenant = %usage.tenant.id, %error, "usage is written with the next flush");
-                metrics::counter!("heptad_metering_flush_failures_total").increment(1);
+                failures += 1;
                 self.meter.put_back(usage);
             }
         }
-        metrics::histogram!("heptad_metering_flush_seconds").record(begun.elapsed());
+        observe::flushed(begun.elapsed(), failures);
     }
 }
 
@@ -204,6 +203,7 @@ async fn tell(tx: &mut Tx, signal: &Signal) -> Result<(), PlatformError> {
         }
     };
     notice_post(tx, Audience::Merchant, &notice).await?;
+    observe::notice(notice.kind);
     // A publisher is told of the plugin, not of each shop that has it, nor in words that may hold the shop's data.
     let matter = notice.detail["code"].as_str().or(notice.detail["limit"].as_str()).unwrap_or_default();
     let dedup = format!("{}:{plugin}:{matter}", notice.kind.name());

@@ -26,6 +26,7 @@ use crate::engine::{self, POOL_SIZE};
 use crate::imports::wasi::Seed;
 use crate::installs::{Installed, Installs, READ_EVERY};
 use crate::limits::Budget;
+use crate::observe;
 use crate::package::{Inspected, PackageError, inspect};
 use crate::points::Ask;
 use crate::points::cart_validation::Validation;
@@ -33,7 +34,7 @@ use crate::points::discount::Discounts;
 use crate::recording::{ENGINE, RecordedResult, Recording};
 use crate::reporter::{Reporter, Signal};
 use crate::tape::Tape;
-use crate::{imports, sandbox};
+use crate::{imports, sandbox, span};
 
 /// How long the check of an upload may take to instantiate it.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -162,7 +163,7 @@ impl Runtime {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            metrics::gauge!("heptad_admission_waiting").set(self.turns.waiting() as f64);
+            observe::admission(self.turns.running(), self.turns.waiting());
             if let Err(error) = self.installs.refresh(&self.env).await {
                 tracing::warn!(%error, "the installs' generation cannot be read");
             }
@@ -304,8 +305,9 @@ impl Runtime {
         let ctx = Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
         let sources = Sources { store: self.store.clone(), seed, tape: Tape::recording() };
-        let call = Call::new(id, ctx, installed, at, budget, sources);
-        let (answer, call) = sandbox::run(&self.engine, code, call, budget, point, until, ask).await;
+        let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
+        let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
+        let (answer, call) = span::around(id, &installed.serving, point, running).await;
         (answer, Some(call))
     }
 
@@ -400,7 +402,7 @@ impl Extensions for Runtime {
         match self.turns.enter(ctx.tenant().id, share, Instant::now() + TURN_WAIT).await {
             Ok(permit) => Ok(Turn::new(Duration::from_millis(limits.quote_ms.into()), permit)),
             Err(refused) => {
-                metrics::counter!("heptad_admission_refused_total", "reason" => refused.reason()).increment(1);
+                observe::refused(refused);
                 Err(TooBusy { retry_after: RETRY_AFTER })
             }
         }

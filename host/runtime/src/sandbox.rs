@@ -14,6 +14,7 @@ use crate::code::Code;
 use crate::deadline;
 use crate::engine::YIELD_INTERVAL;
 use crate::limits::{Budget, STACK_BYTES};
+use crate::observe;
 use crate::points::{Ask, BadAnswer, cart_bytes};
 use crate::tape::NotRecorded;
 
@@ -62,14 +63,7 @@ pub(crate) async fn run<A: Ask>(
         Ending::OutOfTime => (None, limit(Limit::QuoteTime, millis(elapsed))),
     };
     let limits = limits_reached(&outcome, &call, budget);
-    for reached in &limits {
-        metrics::counter!("heptad_plugin_limit_hits_total", "limit" => reached.limit.code(), "point" => point.name())
-            .increment(1);
-    }
-    let status = if matches!(outcome, Outcome::Answered) { "answered" } else { "failed" };
-    metrics::counter!("heptad_plugin_calls_total", "point" => point.name(), "outcome" => status).increment(1);
-    metrics::histogram!("heptad_plugin_call_seconds", "point" => point.name()).record(elapsed);
-    metrics::counter!("heptad_plugin_fuel_total", "point" => point.name()).increment(fuel);
+    observe::called(point, &outcome, elapsed, fuel, &limits);
     let cost = CallTrace {
         fuel,
         micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
@@ -91,7 +85,7 @@ fn prepare(store: &mut Store<Call>, budget: Budget) -> wasmtime::Result<()> {
 
 /// The answer for a call that was not made.
 pub(crate) fn not_called<T>(call: CallId, serving: &Serving, point: Point, outcome: Outcome) -> Answer<T> {
-    metrics::counter!("heptad_plugin_calls_total", "point" => point.name(), "outcome" => "not-called").increment(1);
+    observe::not_answered(point, &outcome);
     Answer { value: None, trace: trace(call, serving, point, outcome) }
 }
 

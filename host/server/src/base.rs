@@ -11,6 +11,7 @@ use heptad_store::{MigrationState, PlatformTx, Store, StoreOptions, migration_st
 use crate::config::Config;
 use crate::error::{CliError, Explain as _, Kind, Result};
 use crate::logging::{self, LogFormat};
+use crate::telemetry::Telemetry;
 
 /// What stands above these options in the help.
 const HEADING: &str = "Options of every command";
@@ -40,8 +41,16 @@ impl Base {
     /// Reads the configuration and begins to log.
     pub(crate) fn load(global: Global) -> Result<Self> {
         let config = Config::load(global.config.as_deref())?;
-        logging::init(&config.log, global.log_format)?;
+        logging::init(&config.log, global.log_format, &Telemetry::off())?;
         Ok(Self { config, env: Env::system(), file: global.config })
+    }
+
+    /// The same for a server, which traces, too.
+    pub(crate) fn load_traced(global: Global) -> Result<(Self, Telemetry)> {
+        let config = Config::load(global.config.as_deref())?;
+        let telemetry = Telemetry::start(&config.telemetry)?;
+        logging::init(&config.log, global.log_format, &telemetry)?;
+        Ok((Self { config, env: Env::system(), file: global.config }, telemetry))
     }
 
     /// With this configuration, which was not read from a file.

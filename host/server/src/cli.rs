@@ -93,6 +93,12 @@ pub(crate) fn run(cli: Cli) -> Result {
         // `main` runs the worker before it comes here.
         Command::CompileWorker => Ok(()),
         Command::Demo(args) => wait(demo::run(global, args)),
+        Command::Serve => {
+            let (base, telemetry) = Base::load_traced(global)?;
+            let result = wait(serve::run(&base));
+            telemetry.stop();
+            result
+        }
         command => wait(on_database(Base::load(global)?, command)),
     }
 }
@@ -101,7 +107,6 @@ pub(crate) fn run(cli: Cli) -> Result {
 async fn on_database(base: Base, command: Command) -> Result {
     let base = &base;
     match command {
-        Command::Serve => serve::run(base).await,
         Command::Migrate(args) => migrate::run(base, &args).await,
         Command::Backup(args) => backup::backup(base, &args).await,
         Command::Restore(args) => backup::restore(base, &args).await,
@@ -111,7 +116,8 @@ async fn on_database(base: Base, command: Command) -> Result {
         Command::User(command) => user::run(base, command).await,
         Command::Token(command) => token::run(base, command).await,
         Command::OperatorLink(args) => operator_link::run(base, &args).await,
-        Command::Plugin(_)
+        Command::Serve
+        | Command::Plugin(_)
         | Command::Config(_)
         | Command::Licenses(_)
         | Command::Completions { .. }

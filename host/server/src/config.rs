@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) retention: Retention,
     pub(crate) sandbox: Sandbox,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// `[server]`.
@@ -98,6 +99,14 @@ pub(crate) struct Sandbox {
     pub(crate) record_one_in: u32,
 }
 
+/// `[telemetry]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    pub(crate) otlp_endpoint: String,
+    pub(crate) sample_ratio: f64,
+}
+
 /// What is wrong with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
@@ -154,7 +163,7 @@ impl Config {
     /// The rules that a key's type does not express.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let Self { server, limits, database, data, log, retention, sandbox: _ } = self;
+        let Self { server, limits, database, data, log, retention, sandbox: _, telemetry } = self;
         for (key, text, may_be_empty) in
             [("server.listen", &server.listen, false), ("server.metrics_listen", &server.metrics_listen, true)]
         {
@@ -163,15 +172,24 @@ impl Config {
                     .push(Problem::new(key, format!("an address and a port, such as 127.0.0.1:8080, not `{text}`")));
             }
         }
-        let url = &server.public_url;
-        let is_http = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).is_some_and(|rest| {
-            !rest.is_empty() && !rest.contains(['/', '?', '#', '@']) && !rest.chars().any(char::is_whitespace)
-        });
-        if !url.is_empty() && !is_http {
+        let is_http = |url: &str, unwanted: &[char]| {
+            url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).is_some_and(|rest| {
+                !rest.is_empty() && !rest.contains(unwanted) && !rest.chars().any(char::is_whitespace)
+            })
+        };
+        if !server.public_url.is_empty() && !is_http(&server.public_url, &['/', '?', '#', '@']) {
             problems.push(Problem::new(
                 "server.public_url",
                 "https:// and a host, perhaps a port, without a path or a slash at the end",
             ));
+        }
+        if !telemetry.otlp_endpoint.is_empty() && !is_http(&telemetry.otlp_endpoint, &['?', '#', '@']) {
+            let rule = "http:// or https:// and a host, perhaps a port and a path; secrets go into \
+                        OTEL_EXPORTER_OTLP_HEADERS";
+            problems.push(Problem::new("telemetry.otlp_endpoint", rule));
+        }
+        if !(0.0..=1.0).contains(&telemetry.sample_ratio) {
+            problems.push(Problem::new("telemetry.sample_ratio", format!("0 to 1, not {}", telemetry.sample_ratio)));
         }
         for (key, value, least, most) in [
             ("server.connections", server.connections, 1, 1_000_000),
@@ -313,6 +331,9 @@ mod tests {
             ("[database]\nowner_url = \"postgres://u@h/d\"", "`database.owner_url`: is of the same kind"),
             ("[log]\nformat = \"xml\"", "`log.format`: unknown variant"),
             ("[log]\nlevel = \"a=b=c\"", "`log.level`:"),
+            ("[telemetry]\notlp_endpoint = \"collector:4318\"", "`telemetry.otlp_endpoint`: http:// or https://"),
+            ("[telemetry]\notlp_endpoint = \"http://u:p@c\"", "`telemetry.otlp_endpoint`: http:// or https://"),
+            ("[telemetry]\nsample_ratio = 1.5", "`telemetry.sample_ratio`: 0 to 1, not 1.5"),
             ("[data]\nkey_file = \"\"", "`data.key_file`: a path"),
             ("[server", "TOML parse error"),
         ] {

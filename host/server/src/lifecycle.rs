@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use crate::base::Base;
 use crate::config::Config;
 use crate::error::{CliError, Explain as _, Kind, Result};
-use crate::{key, listener, retention};
+use crate::{key, listener, retention, telemetry};
 
 /// A server whose ports are bound and which serves nobody yet.
 pub(crate) struct Server {
@@ -54,7 +54,9 @@ impl Server {
             address => {
                 let listener = bind(address, "server.metrics_listen").await?;
                 let bound = listener.local_addr()?;
-                let app = heptad_web::metrics::metrics_app(heptad_web::metrics::install()?);
+                let handle = heptad_web::metrics::install()?;
+                tasks.spawn(heptad_web::metrics::upkeep(handle.clone()));
+                let app = heptad_web::metrics::metrics_app(handle);
                 tasks.spawn(async move {
                     if let Err(error) = axum::serve(listener, app).await {
                         tracing::error!(%error, "metrics are not served any more");
@@ -75,7 +77,10 @@ impl Server {
         let Self { state, config, listener, mut tasks, .. } = self;
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = axum::middleware::from_fn_with_state(draining.clone(), readiness);
-        let app: Router = heptad_web::app(state.clone()).layer(readiness);
+        let mut app: Router = heptad_web::app(state.clone()).layer(readiness);
+        if !config.telemetry.otlp_endpoint.is_empty() {
+            app = app.layer(axum::middleware::from_fn(telemetry::joined));
+        }
         let limits = listener::Limits {
             connections: config.server.connections,
             header_timeout: seconds(config.server.header_timeout_seconds),

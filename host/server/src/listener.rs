@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use heptad_model::metric;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -74,6 +75,23 @@ pub(crate) async fn serve(
     Running(graceful)
 }
 
+/// A connection that is counted while it is open.
+struct Open(metrics::Gauge);
+
+impl Open {
+    fn count() -> Self {
+        let open = metrics::gauge!(metric::HTTP_CONNECTIONS.name);
+        open.increment(1.0);
+        Self(open)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
@@ -85,6 +103,7 @@ struct Connection {
 impl Connection {
     async fn serve(self, app: Router) {
         let Self { stream, peer, limits, watcher, permit } = self;
+        let _open = Open::count();
         // Answers are small and should not wait for more to send.
         let _ = stream.set_nodelay(true);
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {

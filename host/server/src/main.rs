@@ -16,6 +16,7 @@ mod logging;
 mod output;
 mod progress;
 mod retention;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge};
-use heptad_model::{Env, Origin, PageRequest};
+use heptad_model::{Env, Origin, PageRequest, metric};
 use heptad_platform::PlatformError;
 use heptad_platform::metering::usage_purge;
 use heptad_platform::recording::recording_purge;
@@ -20,6 +20,7 @@ pub(crate) async fn run(store: Store, env: Env, retention: Retention) {
         ticks.tick().await;
         let origin = Origin::system("retention", env.clone());
         if let Err(error) = purge(&store, &origin, retention.batch).await {
+            metrics::counter!(metric::RETENTION_FAILURES_TOTAL.name).increment(1);
             tracing::warn!(%error, "what has expired was not removed");
         }
     }
@@ -57,14 +58,21 @@ async fn purge_tenant(
     let ctx = origin.clone().for_tenant(tenant.tenant.clone());
     let mut removed = 0;
     loop {
-        let round: u64 = store
+        let purged = store
             .write(&ctx, async |mut tx| {
                 let quotes = quote_purge(&mut tx, batch).await?;
                 let recordings = recording_purge(&mut tx, batch).await?;
                 let usage = usage_purge(&mut tx, batch).await?;
-                Ok::<_, CapabilityError>(quotes + recordings + usage + idempotency::purge(&mut tx, batch).await?)
+                let keys = idempotency::purge(&mut tx, batch).await?;
+                let purged =
+                    [("quotes", quotes), ("recordings", recordings), ("metering", usage), ("idempotency_keys", keys)];
+                Ok::<_, CapabilityError>(purged)
             })
             .await?;
+        for (table, rows) in purged {
+            metrics::counter!(metric::RETENTION_PURGED_TOTAL.name, "table" => table).increment(rows);
+        }
+        let round: u64 = purged.iter().map(|(_, rows)| rows).sum();
         removed += round;
         if round < u64::from(batch) {
             return Ok(removed);

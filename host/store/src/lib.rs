@@ -13,6 +13,7 @@ pub mod dialect;
 mod error;
 mod group;
 mod migrate;
+mod observe;
 mod row;
 mod statement;
 mod store;

@@ -1,7 +1,7 @@
 //! The store: pools, and the closures that run in transactions.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heptad_model::{Ctx, Origin};
 use sqlx::AnyPool;
@@ -10,6 +10,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use crate::StoreError;
 use crate::dialect::Dialect;
 use crate::group::Writers;
+use crate::observe::{self, Observed};
 use crate::statement::Counter;
 use crate::tx::{Held, PlatformTx, Running, Slot, Tx};
 
@@ -129,10 +130,12 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
+        let observed = Observed::begin(false);
         let (slot, mut running) = self.begin_read().await?;
         running.bind_tenant(ctx.tenant().id.to_string()).await?;
         let value = f(Tx::new(running, ctx.clone())).await?;
         self.finish(&slot).await?;
+        observed.committed();
         Ok(value)
     }
 
@@ -148,10 +151,12 @@ impl Store {
     {
         for attempt in 1.. {
             let result = async {
+                let observed = Observed::begin(true);
                 let (slot, mut running) = self.begin_write(attempt > 1).await?;
                 running.bind_tenant(ctx.tenant().id.to_string()).await?;
                 let value = f(Tx::new(running, ctx.clone())).await?;
                 self.finish(&slot).await?;
+                observed.committed();
                 Ok(value)
             };
             if let Some(result) = self.settled(attempt, result.await).await {
@@ -167,9 +172,11 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
+        let observed = Observed::begin(false);
         let (slot, running) = self.begin_read().await?;
         let value = f(PlatformTx::new(running, origin.clone())).await?;
         self.finish(&slot).await?;
+        observed.committed();
         Ok(value)
     }
 
@@ -181,9 +188,11 @@ impl Store {
     {
         for attempt in 1.. {
             let result = async {
+                let observed = Observed::begin(true);
                 let (slot, running) = self.begin_write(attempt > 1).await?;
                 let value = f(PlatformTx::new(running, origin.clone())).await?;
                 self.finish(&slot).await?;
+                observed.committed();
                 Ok(value)
             };
             if let Some(result) = self.settled(attempt, result.await).await {
@@ -194,16 +203,19 @@ impl Store {
     }
 
     async fn begin_read(&self) -> Result<(Slot, Running), StoreError> {
+        let begun = Instant::now();
         let failed = |error| StoreError::of(self.dialect, error);
         let held = match self.dialect {
             Dialect::Sqlite => Held::Snapshot(self.readers.acquire().await.map_err(failed)?),
             Dialect::Postgres => Held::Read(self.readers.begin_with(self.dialect.begin_read()).await.map_err(failed)?),
         };
+        observe::begun(false, begun.elapsed());
         Ok(Running::new(held, None, self.dialect, self.statements.clone()))
     }
 
     /// `alone`: where commits are shared, in a commit of its own.
     async fn begin_write(&self, alone: bool) -> Result<(Slot, Running), StoreError> {
+        let begun = Instant::now();
         let (held, scope) = match &self.writing {
             Writing::Grouped(writers) => {
                 let (turn, scope) = writers.turn(alone).await?;
@@ -214,6 +226,7 @@ impl Store {
                 (Held::Write(transaction.map_err(|error| StoreError::of(self.dialect, error))?), None)
             }
         };
+        observe::begun(true, begun.elapsed());
         Ok(Running::new(held, scope, self.dialect, self.statements.clone()))
     }
 
@@ -235,6 +248,7 @@ impl Store {
     async fn settled<T, E: AsStoreError>(&self, attempt: u32, result: Result<T, E>) -> Option<Result<T, E>> {
         match &result {
             Err(error) if attempt < ATTEMPTS && error.as_store_error().is_some_and(StoreError::is_transient) => {
+                observe::conflict();
                 tracing::debug!(attempt, "transaction runs again after a conflict");
                 tokio::time::sleep(Duration::from_millis(2 << attempt)).await;
                 None

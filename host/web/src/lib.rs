@@ -16,9 +16,11 @@ pub mod extract;
 pub mod idempotency;
 pub mod metrics;
 mod openapi;
+mod process;
 pub mod rate;
 mod request;
 pub mod server;
+mod span;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::http::StatusCode;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use heptad_model::Actor;
+use heptad_model::{Actor, metric};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -49,7 +49,9 @@ impl RateLimits {
     /// Counts a request of a known caller.
     pub(crate) fn caller(&self, actor: &Actor) -> ApiResult<()> {
         self.tidy();
-        self.callers.check_key(actor).map_err(|until| too_many(until.wait_time_from(DefaultClock::default().now())))
+        self.callers
+            .check_key(actor)
+            .map_err(|until| too_many("caller", until.wait_time_from(DefaultClock::default().now())))
     }
 
     /// Counts a request of nobody known; where the address is not known either, all such requests count together.
@@ -57,7 +59,7 @@ impl RateLimits {
         self.tidy();
         self.peers
             .check_key(&peer.map(network))
-            .map_err(|until| too_many(until.wait_time_from(DefaultClock::default().now())))
+            .map_err(|until| too_many("peer", until.wait_time_from(DefaultClock::default().now())))
     }
 
     fn tidy(&self) {
@@ -76,7 +78,8 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn too_many(wait: std::time::Duration) -> ApiError {
+fn too_many(by: &'static str, wait: std::time::Duration) -> ApiError {
+    metrics::counter!(metric::HTTP_RATE_LIMITED_TOTAL.name, "by" => by).increment(1);
     let seconds = wait.as_secs() + 1;
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate-limit", "too many requests")
         .with_hint(format!("try again in {seconds} s"))

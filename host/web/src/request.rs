@@ -12,8 +12,8 @@ use tracing::Instrument as _;
 
 use crate::error::ApiError;
 use crate::extract::{Asked, reader};
-use crate::metrics;
 use crate::state::AppState;
+use crate::{metrics, span};
 
 /// The header that carries the request's id both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,12 +31,14 @@ pub(crate) async fn wrap(State(state): State<AppState>, mut request: Request, ne
     // The pattern, not the address: addresses hold ids, and queries may hold what is nobody's business.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let versioned = request.uri().path().starts_with("/v1/");
-    let span = tracing::info_span!("request", %method, route, request_id = %id);
+    let logged = tracing::info_span!("request", %method, route, request_id = %id);
+    let traced = span::of_request(&method, &route, id);
     let response = match check_headers(request.headers(), state.options.header_bytes) {
-        Ok(()) => next.run(request).instrument(span.clone()).await,
+        Ok(()) => next.run(request).instrument(logged.clone()).instrument(traced.clone()).await,
         Err(error) => error.into_response(),
     };
-    let _entered = span.entered();
+    span::answered(&traced, response.status());
+    let _entered = logged.entered();
     let mut response = written(response, id);
     secured(response.headers_mut(), versioned, state.options.secure_cookies);
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {

@@ -7,6 +7,8 @@
 mod crates;
 mod features;
 mod folders;
+mod metrics;
+mod operations;
 mod permissions;
 mod points;
 mod scenarios;

@@ -1,9 +1,10 @@
 //! The plugins' own store: batches, order of keys, quota, tenants apart.
 
 use heptad_model::id::InstallId;
-use heptad_model::{Ctx, Env, PageRequest};
+use heptad_model::{Ctx, Env, Limits, Origin, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::kv::*;
+use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_store::{Store, both_databases};
 
 use crate::support::*;
@@ -114,10 +115,27 @@ both_databases! {
         }
         assert_eq!(written, 15);
         let held = bytes(&store, &ctx, id).await;
-        assert!(held <= QUOTA, "{held}");
+        let quota = Limits::default().kv_bytes;
+        assert!(u64::try_from(held).unwrap() <= quota, "{held}");
         const SUM: &str = "select cast(sum(length(value) + length(key) / 2) as bigint) as n from plugin_kv where tenant_id = $1";
         let sum = store.read::<_, PlatformError, _>(&ctx, async |mut tx| Ok(tx.query(SUM).fetch_one(|row| row.int("n")).await?)).await;
         assert_eq!(sum.unwrap(), held);
+    }
+
+    async fn the_quota_is_that_of_the_shops_profile(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let (ctx, id) = installed(&store, &env).await;
+        let two = [entry("a", &[1; 600]), entry("b", &[1; 600])];
+        for (kv_bytes, fits) in [(1_000, false), (2_000, true)] {
+            let limits = Limits { kv_bytes, ..Limits::default() };
+            let put = async |mut tx| {
+                limit_profile_put(&mut tx, "small", &limits).await?;
+                tenant_limit_profile_put(&mut tx, ctx.tenant().id, Some("small")).await
+            };
+            let done: Result<(), PlatformError> = store.platform_write(&Origin::system("test", env.clone()), put).await;
+            done.unwrap();
+            assert_eq!(set(&store, &ctx, id, &two).await.map_err(|error| error.code()), if fits { Ok(()) } else { Err("kv-quota") });
+        }
     }
 
     async fn two_tenants_share_keys_and_see_nothing_of_each_other(database: TestDatabase) {

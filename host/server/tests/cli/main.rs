@@ -9,5 +9,7 @@ mod help;
 mod import;
 mod migrate;
 mod plugin;
+mod replay;
 mod serve;
 mod support;
+mod telemetry;

@@ -35,7 +35,20 @@ both_databases! {
         assert_eq!(serving.get("/openapi.json").await.0, 200);
         assert_eq!(get(&link).await.0, 200, "{link}");
         let (status, metrics) = get(&serving.metrics).await;
-        assert!(status == 200 && metrics.contains("heptad_http_requests_total"), "{metrics}");
+        assert_eq!(status, 200);
+        for line in [
+            "# HELP heptad_http_requests_total Requests answered",
+            "# TYPE heptad_db_begin_seconds histogram",
+            "heptad_db_transactions_total{kind=\"read\",outcome=\"committed\"} ",
+            "heptad_db_conflicts_total 0",
+            "heptad_installs_read_timestamp_seconds 1",
+            "heptad_http_connections ",
+            "heptad_build_info{release=",
+            "process_resident_memory_bytes ",
+            "process_open_fds ",
+        ] {
+            assert!(metrics.contains(line), "no {line} in {metrics}");
+        }
         assert_eq!(serving.get("/metrics").await.0, 404);
         serving.running.signal(Signal::TERM);
         let (code, log) = serving.running.wait();

@@ -294,3 +294,21 @@ order,date,customer,product,name,quantity,total
 3,2024-01-03,bob,mug,Mug,none,8.50
 4,2024-01-04,,mug,Mug,1,8.50
 ";
+
+/// A server on the data of a demo, and the demo's line: token and body.
+pub(crate) fn demo_shop(variables: &[(&str, &str)]) -> (Serving, String, String, Heptad) {
+    let heptad = Heptad::new();
+    let data = heptad.path("demo").display().to_string();
+    let (orders, map) = (repository("examples/data/superstore.csv.gz"), repository("examples/data/superstore.toml"));
+    let demo = ["demo", "--guests", &guests(), "--data-dir", &data, "--orders", &orders, "--map", &map];
+    let report = heptad.run(&[&demo[..], &["--once", "--output", "json"]].concat()).json();
+    let body = report["curl"].as_str().unwrap().split('\'').rfind(|word| word.starts_with('{')).unwrap().to_owned();
+    let mut heptad = heptad
+        .set("HEPTAD_DATABASE__URL", &format!("sqlite:{data}/heptad.db"))
+        .set("HEPTAD_DATA__FOLDER", &format!("{data}/data"))
+        .set("HEPTAD_DATA__KEY_FILE", &format!("{data}/heptad.key"));
+    for (name, value) in variables {
+        heptad = heptad.set(name, value);
+    }
+    (heptad.serve(), report["token"].as_str().unwrap().to_owned(), body, heptad)
+}

@@ -56,7 +56,7 @@ pub(crate) struct CallOut {
     pub bytes_out: u64,
     /// The limits that it reached: limit, value, and what to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub limits: Vec<LimitOut>,
+    pub limits: Vec<LimitReachedOut>,
     /// What it logged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -72,7 +72,7 @@ pub(crate) struct CallOut {
 
 /// A limit that a call reached.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct LimitOut {
+pub(crate) struct LimitReachedOut {
     /// The limit's stable word.
     #[schema(example = "fuel")]
     pub limit: &'static str,
@@ -283,8 +283,8 @@ fn denial_out(denial: DenialTrace, reader: Locale) -> DenialOut {
     DenialOut { reason: reason_out(&denial.reason, reader), lines: denial.lines }
 }
 
-fn limit(reached: LimitReached) -> LimitOut {
-    LimitOut { limit: reached.limit.code(), most: reached.most, message: reached.to_string() }
+fn limit(reached: LimitReached) -> LimitReachedOut {
+    LimitReachedOut { limit: reached.limit.code(), most: reached.most, message: reached.to_string() }
 }
 
 fn reason_out(reason: &Reason, reader: Locale) -> ReasonOut {

@@ -2,10 +2,13 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use heptad_capabilities::extensions::Extensions as _;
 use heptad_store::both_databases;
 use heptad_web::rate::Limit;
 use heptad_web::testing::{TestHost, options};
 use serde_json::{Value, json};
+
+use crate::stock::{installed, sku};
 
 both_databases! {
     async fn a_token_that_asks_too_often_waits_and_others_do_not(database: TestDatabase) {
@@ -30,6 +33,64 @@ both_databases! {
         assert_eq!(seen, [401, 401, 429]);
         // Whether it lives is not counted.
         host.get("", "/healthz").await.expect(200);
+    }
+
+    async fn a_shop_that_floods_gets_429_and_another_has_its_turn(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let (flood, other) = (host.shop("flood", "CNY").await, host.shop("other", "CNY").await);
+        for shop in [&flood, &other] {
+            sku(&host, shop, "A", 1_000, &[]).await;
+        }
+        let narrow = json!({"concurrency": 1, "waiting": 0});
+        host.call(&host.operator, Method::PUT, "/v1/limit-profiles/narrow", &narrow).await.expect(200);
+        let path = format!("/v1/tenants/{}/limit-profile", flood.record.tenant.id);
+        host.call(&host.operator, Method::PUT, &path, &json!({"profile": "narrow"})).await.expect(204);
+        host.state.runtime.refresh().await;
+        let lines = json!({"lines": [{"sku": "A", "quantity": 1}]});
+        let held = host.state.runtime.turn(&host.ctx(&flood)).await.unwrap();
+        let refused = host.post(&flood.shop, "/v1/quotes", &lines).await;
+        assert_eq!(refused.problem(429), "tenant-busy");
+        assert_eq!(refused.header("retry-after"), "1");
+        host.post(&other.shop, "/v1/quotes", &lines).await.expect(201);
+        drop(held);
+        host.post(&flood.shop, "/v1/quotes", &lines).await.expect(201);
+    }
+
+    async fn a_profile_names_its_wrong_field_and_the_table_says_what_to_do(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let shop = host.shop("own", "CNY").await;
+        let wrong = json!({"memory_mib": 65});
+        let refused = host.call(&host.operator, Method::PUT, "/v1/limit-profiles/large", &wrong).await;
+        assert_eq!(refused.problem(422), "invalid-field");
+        assert_eq!(refused.fields(), ["memory_mib"]);
+        let unknown = json!({"memory": 1});
+        let refused = host.call(&host.operator, Method::PUT, "/v1/limit-profiles/large", &unknown).await;
+        assert_eq!(refused.status.as_u16(), 422);
+        assert_eq!(host.get(&host.operator, "/v1/limit-profiles/large").await.problem(404), "not-found");
+        let table = host.get(&shop.staff, "/v1/limits").await.expect(200);
+        assert_eq!(table["limits"][0]["code"], "fuel");
+        assert_eq!(table["values"]["fuel"], json!({"base": 50_000_000, "per_line": 50_000}));
+    }
+
+    async fn usage_is_told_to_the_shop_that_had_it(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        host.approved(&["hello-discount"]).await;
+        let (shop, other) = (host.shop("own", "CNY").await, host.shop("other", "CNY").await);
+        sku(&host, &shop, "A", 1_000, &[]).await;
+        installed(&host, &shop, "hello-discount", json!({})).await;
+        for _ in 0..2 {
+            host.post(&shop.shop, "/v1/quotes", &json!({"lines": [{"sku": "A", "quantity": 1}]})).await.expect(201);
+        }
+        host.state.runtime.flush().await;
+        for by in ["hour", "day"] {
+            let usage = host.get(&shop.staff, &format!("/v1/usage?by={by}")).await.expect(200);
+            let rows = usage.as_array().unwrap();
+            assert_eq!(rows.len(), 1, "{usage}");
+            assert_eq!((&rows[0]["plugin"], &rows[0]["calls"]), (&json!("hello-discount"), &json!(2)));
+            assert!(rows[0]["fuel"].as_u64().unwrap() > 0);
+        }
+        let nothing = host.get(&other.staff, "/v1/usage").await.expect(200);
+        assert_eq!(nothing, json!([]));
     }
 
     async fn refusals_of_any_kind_are_problems(database: TestDatabase) {

@@ -20,6 +20,7 @@ use crate::error::{CliError, Explain as _, Kind, Result};
 use crate::lifecycle::{Server, signal};
 use crate::logging;
 use crate::output::Output;
+use crate::telemetry::Telemetry;
 use report::Report;
 
 /// The options of `demo`.
@@ -50,7 +51,7 @@ pub(crate) struct DemoArgs {
 /// Runs the command.
 pub(crate) async fn run(global: Global, args: DemoArgs) -> Result {
     let config = config(&args)?;
-    logging::init(&config.log, global.log_format)?;
+    logging::init(&config.log, global.log_format, &Telemetry::off())?;
     empty(&args.data_dir)?;
     let mut stop = Box::pin(signal()?);
     let base = Base::of(config);

@@ -1,0 +1,200 @@
+//! The registry of alerts: what somebody is woken or told for, and what they do first.
+//!
+//! `docs/alerts.yaml` and the page for operators are written from it. An expression reads metrics of
+//! [`metric`](crate::metric) and nothing else. To add one: a row, then `cargo xtask docs`.
+
+/// How soon somebody must act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// At once, at night too: merchants cannot sell, or money is not counted.
+    Page,
+    /// On the next working day.
+    Ticket,
+}
+
+impl Severity {
+    /// The severity's word, as the label `severity` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Ticket => "ticket",
+        }
+    }
+}
+
+/// A row of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Alert {
+    /// The name, as Prometheus knows it.
+    pub name: &'static str,
+    /// How soon somebody must act.
+    pub severity: Severity,
+    /// The PromQL expression that has a value while something is wrong.
+    pub when: &'static str,
+    /// How many seconds it has one before somebody is told.
+    pub seconds: u32,
+    /// What is wrong, in one sentence.
+    pub says: &'static str,
+    /// What to do first.
+    pub first: &'static str,
+}
+
+/// Every alert, the most urgent first.
+pub const ALL: &[Alert] = &[
+    Alert {
+        name: "HeptadGone",
+        severity: Severity::Page,
+        when: "absent(heptad_build_info)",
+        seconds: 60,
+        says: "No Heptad process is scraped.",
+        first: "See whether a process runs and answers `/healthz`, and read the last lines of its log; if it does, see \
+                whether Prometheus reaches `server.metrics_listen`.",
+    },
+    Alert {
+        name: "HeptadFails",
+        severity: Severity::Page,
+        when: "sum(rate(heptad_http_requests_total{class=\"5xx\"}[5m])) / sum(rate(heptad_http_requests_total[5m])) > 0.01",
+        seconds: 300,
+        says: "More than one request in a hundred is answered with 5xx.",
+        first: "Search the log for lines of level `ERROR`: each failed request has one, with its cause and request id. \
+                Then look at `HeptadDatabaseWaits` and at the database.",
+    },
+    Alert {
+        name: "HeptadInstallsUnread",
+        severity: Severity::Page,
+        when: "time() - heptad_installs_read_timestamp_seconds > 5",
+        seconds: 15,
+        says: "A process does not know any more which plugins are switched on, runs none, and is not ready.",
+        first: "See whether the database answers: the process reads one row four times a second. It goes on by itself \
+                when it can; the clocks of process and Prometheus must agree.",
+    },
+    Alert {
+        name: "HeptadMeteringNotWritten",
+        severity: Severity::Page,
+        when: "increase(heptad_metering_flush_failures_total[10m]) > 3",
+        seconds: 0,
+        says: "What plugins used is not written, and is lost if the process is killed.",
+        first: "See whether the database takes writes (space, locks, rights). Do not kill the process: a stop by SIGTERM \
+                writes what it holds.",
+    },
+    Alert {
+        name: "HeptadDatabaseWaits",
+        severity: Severity::Page,
+        when: "histogram_quantile(0.99, sum by (le, kind) (rate(heptad_db_begin_seconds_bucket[5m]))) > 0.5",
+        seconds: 300,
+        says: "One transaction in a hundred waits more than half a second for a connection.",
+        first: "Look for slow or locked statements in the database. If there are none and its machine is idle, raise \
+                `database.connections`; on SQLite all writes share one connection, so move to PostgreSQL.",
+    },
+    Alert {
+        name: "HeptadSlow",
+        severity: Severity::Ticket,
+        when: "histogram_quantile(0.99, sum by (le) (rate(heptad_http_request_seconds_bucket{route=\"/v1/quotes\"}[5m]))) \
+               > 0.25",
+        seconds: 600,
+        says: "One quote in a hundred takes more than a quarter of a second.",
+        first: "Compare the 99th percentile of `heptad_plugin_call_seconds` and `heptad_db_transaction_seconds`: the \
+                larger one says whether plugins or the database are slow. If neither is, the processors are full.",
+    },
+    Alert {
+        name: "HeptadPluginsFail",
+        severity: Severity::Ticket,
+        when: "sum by (point) (rate(heptad_plugin_calls_total{outcome!=\"answered\"}[10m])) / \
+               sum by (point) (rate(heptad_plugin_calls_total[10m])) > 0.05",
+        seconds: 600,
+        says: "More than one call of plugins in twenty gives no answer on a point.",
+        first: "See by the label `outcome` why, then by metering which plugin it is. If it is one for many tenants, tell \
+                its publisher and disable the version; if it is all, see `HeptadAdmissionRefuses`.",
+    },
+    Alert {
+        name: "HeptadPluginHitsLimits",
+        severity: Severity::Ticket,
+        when: "sum by (limit, point) (increase(heptad_plugin_limit_hits_total[15m])) > 50",
+        seconds: 0,
+        says: "Plugins hit a limit of their sandbox again and again.",
+        first: "Find the plugin by metering. The trace of one of its calls says limit, value and what to do: its \
+                publisher does less for each call, or you give the tenant a larger profile.",
+    },
+    Alert {
+        name: "HeptadBreakerOpened",
+        severity: Severity::Ticket,
+        when: "sum by (point) (increase(heptad_breaker_opened_total[15m])) > 0",
+        seconds: 0,
+        says: "A plugin failed so often that it is not asked for a while.",
+        first: "Read the notice in the operator's inbox: it names install and last failure. It closes by itself when \
+                the plugin answers again; re-arm it by hand after the cause is gone.",
+    },
+    Alert {
+        name: "HeptadAdmissionRefuses",
+        severity: Severity::Ticket,
+        when: "sum by (reason) (rate(heptad_admission_refused_total[5m])) > 1",
+        seconds: 300,
+        says: "Requests are answered with 429 because their shop has as many under way as it may.",
+        first: "Find the shop that floods by its usage. If it does so rightly, raise `concurrency` and `waiting` of its \
+                limit profile; if many shops are refused with `out-of-time`, the process is full: add cores or processes.",
+    },
+    Alert {
+        name: "HeptadAdmissionWaits",
+        severity: Severity::Ticket,
+        when: "min_over_time(heptad_admission_waiting[5m]) > 0",
+        seconds: 300,
+        says: "For minutes there was no moment in which no request waited for its turn.",
+        first: "See whether the processors are full. If so, add a process or cores; if not, plugins wait for the \
+                database: see `HeptadDatabaseWaits`.",
+    },
+    Alert {
+        name: "HeptadCompileWorkerFails",
+        severity: Severity::Ticket,
+        when: "sum by (outcome) (increase(heptad_compilations_total{outcome=~\"compile-.*|compiler-crash\"}[30m])) > 3",
+        seconds: 0,
+        says: "The compile worker does not start, or uploads run into its limits.",
+        first: "For `compile-worker`, see the log: the binary was replaced, or the machine lets it neither start nor \
+                confine itself. For the others, see in the audit log who uploads, and suspend a publisher who sends bombs.",
+    },
+    Alert {
+        name: "HeptadDatabaseConflicts",
+        severity: Severity::Ticket,
+        when: "sum(rate(heptad_db_conflicts_total[10m])) / \
+               sum(rate(heptad_db_transactions_total{kind=\"write\"}[10m])) > 0.1",
+        seconds: 600,
+        says: "More than one write in ten runs again because of a conflict.",
+        first: "Look at which routes are busy: many orders of one customer or many imports at once conflict. Nothing is \
+                wrong in the data; requests are slower.",
+    },
+    Alert {
+        name: "HeptadRecordingsDropped",
+        severity: Severity::Ticket,
+        when: "increase(heptad_recordings_total{outcome=\"dropped\"}[15m]) > 0",
+        seconds: 0,
+        says: "Calls were not recorded because more came than could be written.",
+        first: "Failing calls are always recorded: find out which plugin fails so often. If none does, lower the share \
+                of calls that is sampled.",
+    },
+    Alert {
+        name: "HeptadRetentionFails",
+        severity: Severity::Ticket,
+        when: "increase(heptad_retention_failures_total[30m]) > 5",
+        seconds: 0,
+        says: "What has expired is not removed, and the database grows.",
+        first: "The log has a line for each failed round with its cause. When it works again it catches up by itself, \
+                batch by batch.",
+    },
+    Alert {
+        name: "HeptadFewFilesLeft",
+        severity: Severity::Ticket,
+        when: "process_open_fds / process_max_fds > 0.8 and on (job, instance) heptad_build_info",
+        seconds: 300,
+        says: "A process has opened four fifths of the files and connections that it may.",
+        first: "Compare with `heptad_http_connections`. Raise the limit of the service (`LimitNOFILE`) above \
+                `server.connections` plus 1,000, or lower `server.connections`.",
+    },
+    Alert {
+        name: "HeptadRestarts",
+        severity: Severity::Ticket,
+        when: "changes(process_start_time_seconds[30m]) > 2 and on (job, instance) heptad_build_info",
+        seconds: 0,
+        says: "A process started again three times within half an hour.",
+        first: "See in the service manager's log how it ended: exit code 3 is the configuration, 4 the schema, a kill \
+                most often memory. The sizes below say how much it needs.",
+    },
+];

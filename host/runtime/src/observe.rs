@@ -1,0 +1,120 @@
+//! What the runtime counts and measures for operators; the rows are in `heptad_model::metric`.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use heptad_capabilities::extensions::{LimitReached, Outcome};
+use heptad_model::{Millis, Point, metric};
+use heptad_platform::notice::NoticeKind;
+use metrics::{Counter, Histogram, counter, gauge, histogram};
+
+use crate::admission::Refused;
+use crate::compile::CompileError;
+
+/// The handles of a point's calls, found once: looking one up costs more than adding to it.
+struct OfPoint {
+    answered: Counter,
+    seconds: Histogram,
+    fuel: Counter,
+}
+
+/// By the position of the point. What is counted before metrics are installed is counted nowhere.
+static CALLS: [LazyLock<OfPoint>; Point::ALL.len()] = [
+    LazyLock::new(|| OfPoint::of(Point::DiscountLines)),
+    LazyLock::new(|| OfPoint::of(Point::DiscountOrder)),
+    LazyLock::new(|| OfPoint::of(Point::CartValidateComplete)),
+];
+
+impl OfPoint {
+    fn of(point: Point) -> Self {
+        let name = point.name();
+        Self {
+            answered: counter!(metric::PLUGIN_CALLS_TOTAL.name, "point" => name, "outcome" => "answered"),
+            seconds: histogram!(metric::PLUGIN_CALL_SECONDS.name, "point" => name),
+            fuel: counter!(metric::PLUGIN_FUEL_TOTAL.name, "point" => name),
+        }
+    }
+}
+
+/// A call that ran, however it ended.
+pub(crate) fn called(point: Point, outcome: &Outcome, elapsed: Duration, fuel: u64, limits: &[LimitReached]) {
+    let calls = &CALLS[point as usize];
+    match outcome {
+        Outcome::Answered => calls.answered.increment(1),
+        Outcome::Failed { .. } | Outcome::Skipped { .. } => not_answered(point, outcome),
+    }
+    calls.seconds.record(elapsed);
+    calls.fuel.increment(fuel);
+    for reached in limits {
+        let (limit, point) = (reached.limit.code(), point.name());
+        counter!(metric::PLUGIN_LIMIT_HITS_TOTAL.name, "limit" => limit, "point" => point).increment(1);
+    }
+}
+
+/// How many requests have their turn, and how many wait for it.
+pub(crate) fn admission(running: u32, waiting: usize) {
+    gauge!(metric::ADMISSION_RUNNING.name).set(running);
+    gauge!(metric::ADMISSION_WAITING.name).set(waiting as f64);
+}
+
+/// A request that got no turn.
+pub(crate) fn refused(why: Refused) {
+    counter!(metric::ADMISSION_REFUSED_TOTAL.name, "reason" => why.reason()).increment(1);
+}
+
+/// A breaker that opened.
+pub(crate) fn breaker_opened(point: Point) {
+    counter!(metric::BREAKER_OPENED_TOTAL.name, "point" => point.name()).increment(1);
+}
+
+/// A recording, kept or dropped.
+pub(crate) fn recording(is_kept: bool) {
+    let outcome = if is_kept { "kept" } else { "dropped" };
+    counter!(metric::RECORDINGS_TOTAL.name, "outcome" => outcome).increment(1);
+}
+
+/// A flush of what was metered, and in how many shops it failed.
+pub(crate) fn flushed(took: Duration, failures: u64) {
+    histogram!(metric::METERING_FLUSH_SECONDS.name).record(took);
+    counter!(metric::METERING_FLUSH_FAILURES_TOTAL.name).increment(failures);
+}
+
+/// A notice that was put into inboxes.
+pub(crate) fn notice(kind: NoticeKind) {
+    counter!(metric::NOTICES_TOTAL.name, "kind" => kind.name()).increment(1);
+}
+
+/// A call that was not made, or gave no answer.
+pub(crate) fn not_answered(point: Point, outcome: &Outcome) {
+    let (point, outcome) = (point.name(), word(outcome).to_owned());
+    counter!(metric::PLUGIN_CALLS_TOTAL.name, "point" => point, "outcome" => outcome).increment(1);
+}
+
+/// The outcome in one word: `answered`, or its code. Codes are the host's own words, so there are few.
+pub(crate) fn word(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Answered => "answered",
+        Outcome::Failed { code, .. } | Outcome::Skipped { code, .. } => code,
+    }
+}
+
+/// An attempt to read the generation of the installs, begun at `at`.
+pub(crate) fn installs_read(at: Millis, is_read: bool) {
+    if is_read {
+        gauge!(metric::INSTALLS_READ_TIMESTAMP_SECONDS.name).set(at.as_millis() as f64 / 1_000.0);
+    } else {
+        counter!(metric::INSTALLS_READ_FAILURES_TOTAL.name).increment(1);
+    }
+}
+
+/// Waits for the compile worker and measures it.
+pub(crate) async fn compilation(
+    compiling: impl Future<Output = Result<Vec<u8>, CompileError>>,
+) -> Result<Vec<u8>, CompileError> {
+    let begun = Instant::now();
+    let result = compiling.await;
+    let outcome = result.as_ref().map_or_else(CompileError::code, |_| "compiled");
+    counter!(metric::COMPILATIONS_TOTAL.name, "outcome" => outcome).increment(1);
+    histogram!(metric::COMPILATION_SECONDS.name).record(begun.elapsed());
+    result
+}
