@@ -123,7 +123,7 @@ pub(crate) async fn generate(load: &Load) -> Result<Done> {
     done.seconds = begun.elapsed().as_secs_f64();
     // Of those due, some may not have found a connection before the end.
     done.offered =
-        load.per_second.map_or(done.completed + done.refused + done.failed, |rate| (rate * load.seconds) as u64);
+        load.per_second.map_or(done.completed + done.refused + done.failed, |rate| (rate * load.seconds).ceil() as u64);
     let times = Series::new(times);
     (done.p50, done.p99) = (times.quantile(0.5), times.quantile(0.99));
     Ok(done)

@@ -27,7 +27,9 @@ pub(crate) async fn sandbox(guest: HeptadGuest) -> Result<Server> {
     Ok(Server::task(address, task))
 }
 
-async fn ask(State(guest): State<HeptadGuest>, _: Bytes) -> Result<Vec<u8>, StatusCode> {
-    let answer = guest.ask().await.ok().and_then(|answer| answer.value).ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
-    serde_json::to_vec(&answer).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+async fn ask(State(guest): State<HeptadGuest>, _: Bytes) -> Result<Vec<u8>, (StatusCode, String)> {
+    let failed = |why: String| (StatusCode::INTERNAL_SERVER_ERROR, why);
+    let answer = guest.ask().await.map_err(|error| failed(error.to_string()))?;
+    let operations = answer.value.ok_or_else(|| failed(format!("{:?}", answer.trace.outcome)))?;
+    serde_json::to_vec(&operations).map_err(|error| failed(error.to_string()))
 }

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use heptad_model::Limits;
 
 use super::Scale;
 use super::calls::Subject as _;
@@ -11,7 +10,7 @@ use crate::cart::cart;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
 use crate::series::{Series, nanos};
-use crate::setup::{Data, Host, THREE};
+use crate::setup::{Data, Host, THREE, limits};
 
 /// A fresh host for each sample: it reads the tenant's installs, reads the code, proves that it is its own, maps and
 /// links it, and makes the call. Then another tenant with the same plugin, for which the code is ready.
@@ -24,7 +23,7 @@ pub(super) async fn measure(scale: &Scale) -> Result<Sheet> {
     let (mut of_host, mut of_tenant) = (Vec::new(), Vec::new());
     let samples = scale.samples.min(50);
     for _ in 0..samples {
-        let host = Host::open(&data, Limits::default()).await?;
+        let host = Host::open(&data, limits()).await?;
         for (ctx, times) in [(&cold, &mut of_host), (&next, &mut of_tenant)] {
             let guest = HeptadGuest { runtime: host.runtime.clone(), ctx: ctx.clone(), cart: cart() };
             let begun = Instant::now();

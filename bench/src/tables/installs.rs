@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use heptad_capabilities::extensions::Outcome;
+use heptad_model::Ctx;
 use heptad_model::page::PageRequest;
-use heptad_model::{Ctx, Limits};
 use heptad_platform::tenant::tenant_list;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::child::Child;
 use crate::machine::resident_kib;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
-use crate::setup::{Data, Host, bench_guest};
+use crate::setup::{Data, Host, bench_guest, limits};
 
 /// Plugins of the catalog: one component under so many names, each of its own digest and with code of its own.
 const PLUGINS: usize = 100;
@@ -39,7 +39,7 @@ pub(crate) struct Resident {
 
 /// In the child: starts a host on the data, asks every plugin of every tenant once, and looks at its own memory.
 pub(crate) async fn ask_everybody(folder: &Folder) -> Result<Resident> {
-    let host = Host::open(&Data::at(&folder.0), Limits::default()).await?;
+    let host = Host::open(&Data::at(&folder.0), limits()).await?;
     let (started, _) = resident_kib();
     let mut calls = 0;
     for ctx in everybody(&host).await? {

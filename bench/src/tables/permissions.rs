@@ -41,8 +41,9 @@ pub(super) fn measure(scale: &Scale) -> Result<Sheet> {
         for permission in Permission::ALL.iter().copied().cycle().take(checks) {
             black_box(decide(black_box(allowed), black_box(wished), black_box(permission)));
         }
-        times.push(nanos(begun) as f64 / checks as f64);
-        allocated += allocations() - before;
+        let (took, after) = (nanos(begun), allocations());
+        times.push(took as f64 / checks as f64);
+        allocated += after - before;
     }
     let (time, allocated) = (median(&times), allocated as f64);
     let mut sheet =

@@ -16,7 +16,7 @@ use crate::cart::cart;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
 use crate::series::Series;
-use crate::setup::{Data, Host, runaway};
+use crate::setup::{Data, Host, limits, runaway};
 
 /// The most time past the deadline, in milliseconds.
 const MOST_MS: f64 = 20.0;
@@ -66,7 +66,7 @@ fn spin(guest: &HeptadGuest, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<Result<()
 
 /// How late the guest is gone, in nanoseconds, call by call, and how many calls fuel ended.
 async fn watch(guest: &HeptadGuest, spinner: &HeptadGuest, samples: usize) -> Result<(Series, usize)> {
-    let deadline = Limits::default().wall(Point::DiscountLines);
+    let deadline = limits().wall(Point::DiscountLines);
     let stop = Arc::new(AtomicBool::new(false));
     let spinning = spin(spinner, &stop);
     let (mut late, mut by_fuel) = (Vec::new(), 0);
@@ -99,8 +99,8 @@ pub(super) async fn measure(scale: &Scale) -> Result<Sheet> {
         scale.samples
     );
     let mut sheet = Sheet::new("runaway", title, ["p50", "p99", "ended by fuel, %"]);
-    let endless = Limits { fuel: PerLine { base: 100_000_000_000, per_line: 0 }, ..Limits::default() };
-    for (limits, fuel) in [(Limits::default(), "published fuel"), (endless, "fuel without end")] {
+    let endless = Limits { fuel: PerLine { base: 100_000_000_000, per_line: 0 }, ..limits() };
+    for (limits, fuel) in [(limits(), "published fuel"), (endless, "fuel without end")] {
         let host = Host::open(&data, limits).await?;
         let guest = |ctx: &Ctx, cart| HeptadGuest { runtime: host.runtime.clone(), ctx: ctx.clone(), cart };
         let spinner = guest(&spinner, order("LOOP", 1));
