@@ -1,18 +1,21 @@
 //! Extism: the same logic as a plugin of its own kind, a fresh one made for each call of code that was compiled before.
 //!
-//! The engine is as the crate sets it up (memory on demand, epochs for the timeout), with its limits of memory, time and
-//! fuel set to those of Heptad. Cart and answer cross as JSON, as Extism's users do it.
+//! The engine is as the crate sets it up (memory on demand, epochs for the timeout), with its limits of memory and fuel set
+//! to those of Heptad. Cart and answer cross as JSON, as Extism's users do it.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use bench_peer_discount::Offer;
 use extism::{CompiledPlugin, Manifest, PTR, Plugin, PluginBuilder, UserData, Wasm, host_fn};
-use heptad_model::{Limits, Point};
+use heptad_model::Limits;
 
 use crate::cart::peer_body;
 use crate::tables::calls::Subject;
 
+/// The timeout. Longer than Heptad's 20 ms, at which now and then a call of this length ends: the timer's tick is one for
+/// all plugins of an engine.
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a page of linear memory.
 const PAGE: u32 = 64 << 10;
 
@@ -30,9 +33,8 @@ impl ExtismGuest {
     pub(crate) fn new(module: Vec<u8>) -> Result<Self> {
         let limits = Limits::default();
         let memory_mib = *heptad_model::manifest::MEMORY_MIB.start();
-        let manifest = Manifest::new([Wasm::data(module)])
-            .with_memory_max((memory_mib << 20) / PAGE)
-            .with_timeout(Duration::from_millis(Point::DiscountLines.row().budget_ms.into()));
+        let manifest =
+            Manifest::new([Wasm::data(module)]).with_memory_max((memory_mib << 20) / PAGE).with_timeout(TIMEOUT);
         let compiled = PluginBuilder::new(manifest)
             .with_fuel_limit(limits.fuel.of(crate::cart::cart().lines.len()))
             .with_cache_disabled()
