@@ -146,6 +146,12 @@ impl Host {
         Ok(address)
     }
 
+    /// Ends it, so that nothing of it runs beside what is measured next.
+    pub(crate) async fn close(self) {
+        self.runtime.flush().await;
+        self.store.close().await;
+    }
+
     /// Who asks.
     pub(crate) fn origin(&self) -> Origin {
         Origin::system("bench", self.env.clone())

@@ -80,7 +80,7 @@ pub(super) async fn measure(scale: &Scale) -> Result<Sheet> {
         let plugins: Vec<&str> = (0..EACH).map(|place| names[(number * EACH + place) % PLUGINS].as_str()).collect();
         host.install(&ctx, &plugins).await?;
     }
-    drop(host);
+    host.close().await;
     let found: Resident = Child::Installs.ask(&Folder(data.folder().to_owned())).await?;
     let installs = scale.tenants * EACH;
     ensure!(found.calls == installs as u64, "{} calls for {installs} installs", found.calls);

@@ -93,7 +93,7 @@ pub(super) async fn measure(scale: &Scale) -> Result<Sheet> {
         tenants.push((mib, host.tenant(name, &[name]).await?));
     }
     let spinner = host.tenant("spinner", &[CAPS[0].1]).await?;
-    drop(host);
+    host.close().await;
     let title = format!(
         "{} calls each with {SPINNING} more guests spinning; time past the deadline, 0 where fuel ended the call before",
         scale.samples
