@@ -1,38 +1,76 @@
-//! The benchmark: Heptad beside bare wasmtime in one run. Ratios are judged, absolutes are printed.
+//! The benchmark: Heptad beside its peers in one run. Ratios are judged, absolutes are printed.
 //!
 //! `cargo xtask bench` builds the guests and runs it; `bench/README.md` says what each row means and keeps the results.
+//! There is a file for each table in `tables/`, one for each peer in `peers/`; `setup` makes a host to measure, `load` is
+//! the generator of requests, which runs in a process of its own.
 
-mod bare;
-mod calls;
-mod http;
+mod allocations;
+mod cart;
+mod child;
+mod load;
+mod machine;
+mod peers;
+mod report;
+mod series;
 mod setup;
-mod table;
+mod tables;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
-use heptad_capabilities::extensions::{CartLineView, CartView};
-use heptad_model::Millis;
+use clap::Parser;
 
-/// The cart of every call: ten lines.
-pub(crate) fn cart() -> CartView {
-    let lines = (0..10).map(|index| CartLineView {
-        index,
-        sku: format!("BENCH-{index:04}"),
-        quantity: 1 + index % 3,
-        unit_price: 4_900 + i64::from(index) * 1_000,
-        remaining: (4_900 + i64::from(index) * 1_000) * i64::from(1 + index % 3),
-    });
-    CartView {
-        id: "crt_00000000000000000000000000000000".to_owned(),
-        currency: "CNY".to_owned(),
-        customer: None,
-        at: Millis::new(1_700_000_000_000),
-        lines: lines.collect(),
-    }
+use crate::child::Child;
+use crate::report::Report;
+use crate::tables::{Scale, Table};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask bench --", bin_name = "cargo xtask bench --", about = "Heptad beside its peers", after_help = peers::HELP)]
+struct Cli {
+    /// Fewer and shorter rounds, to see that everything works; the figures mean little
+    #[arg(long)]
+    quick: bool,
+    /// Only this table; may be given several times
+    #[arg(long, value_name = "NAME")]
+    only: Vec<Table>,
+    /// Where to write the results as JSON
+    #[arg(long, value_name = "FILE", default_value = "bench/results/latest.json")]
+    json: PathBuf,
+    /// The day of the run, for the results
+    #[arg(long, value_name = "DAY", default_value = "not given")]
+    date: String,
+    /// The class of the machine, for the results
+    #[arg(long, value_name = "TEXT", default_value = "not given")]
+    machine: String,
+    /// Runs a part of the benchmark that needs a process of its own
+    #[arg(long, hide = true)]
+    child: Option<Child>,
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<()> {
-    table::machine();
-    calls::run().await?;
-    http::run().await
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let mut runtime = match cli.child {
+        // The generator takes one core at the most, whatever it is asked for.
+        Some(Child::Load) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build()?;
+    // Asked of a task, as a server does: the thread that waits here is none of the workers.
+    runtime.block_on(async { tokio::spawn(run(cli)).await? })
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    if let Some(child) = cli.child {
+        return child.run().await;
+    }
+    heptad_web::metrics::install()?;
+    let mut report = Report::new(machine::facts(cli.machine, cli.date), cli.quick);
+    report.print_head();
+    let scale = if cli.quick { Scale::QUICK } else { Scale::FULL };
+    let chosen = if cli.only.is_empty() { Table::ALL.to_vec() } else { cli.only };
+    for table in chosen {
+        table.measure(&scale, &mut report).await?;
+    }
+    report.print_verdict();
+    report.write(&cli.json)
 }

@@ -1,13 +1,15 @@
 //! A host on SQLite with the defaults of production, and merchants to measure with.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use axum::serve::ListenerExt as _;
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, product_create, sku_create};
 use heptad_model::manifest::Manifest;
-use heptad_model::{Ctx, Currency, Env, Locale, Minor, Origin};
+use heptad_model::{Ctx, Currency, Env, Limits, Locale, Minor, Origin};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, plugin_get, version_review, version_submit};
 use heptad_platform::install::{InstallIn, install_create, install_enable};
@@ -15,60 +17,148 @@ use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
-use heptad_runtime::limits::Profile;
 use heptad_runtime::package::pack;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::{Store, StoreOptions};
+use heptad_web::{AppState, WebOptions, app};
+use tokio::task::JoinHandle;
 
-/// A host in this process.
+use crate::cart::cart;
+
+/// As the server's default configuration has it.
+const RECORD_ONE_IN: u32 = 100;
+/// The benchmark's guest, and two of the catalog, for rows with three plugins.
+pub(crate) const THREE: [&str; 3] = ["bench-guest", "hello-discount", "quantity-breaks"];
+
+/// The limits of production, but for how often one install may call the host in a second: here one install takes the
+/// whole machine. The rate is still counted.
+pub(crate) fn limits() -> Limits {
+    Limits { host_calls_per_second: 100_000_000, ..Limits::default() }
+}
+
+/// A host in this process, with its tasks.
 pub(crate) struct Host {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) store: Store,
     pub(crate) env: Env,
-    pub(crate) url: String,
-    _folder: tempfile::TempDir,
+    url: String,
+    tasks: Vec<JoinHandle<()>>,
 }
 
-fn variable(name: &str) -> Result<PathBuf> {
+/// A folder of data: the database, the components and their compiled code.
+pub(crate) struct Data {
+    folder: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// A file that `cargo xtask bench` built, by the target and the crate.
+pub(crate) fn built_file(target: &str, name: &str) -> Result<PathBuf> {
+    Ok(variable("HEPTAD_BENCH_TARGET")?.join(target).join("guest").join(format!("{name}.wasm")))
+}
+
+/// Its content.
+pub(crate) fn built(target: &str, name: &str) -> Result<Vec<u8>> {
+    let file = built_file(target, name)?;
+    std::fs::read(&file).with_context(|| format!("{} cannot be read: run `cargo xtask bench`", file.display()))
+}
+
+/// A path that `cargo xtask bench` tells.
+pub(crate) fn variable(name: &str) -> Result<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).with_context(|| format!("{name} is not set: run `cargo xtask bench`"))
 }
 
+/// The benchmark's own guest, packed under this name.
+pub(crate) fn bench_guest(name: &str) -> Result<Vec<u8>> {
+    let mut manifest = Manifest::from_toml(include_str!("../guest/plugin.toml"))?;
+    name.clone_into(&mut manifest.name);
+    Ok(pack(&built("wasm32-wasip2", "bench_guest")?, &manifest)?)
+}
+
+/// The guest that runs away, packed for so many MiB.
+pub(crate) fn runaway(name: &str, memory_mib: u32) -> Result<Vec<u8>> {
+    let mut manifest = Manifest::from_toml(include_str!("../runaway/plugin.toml"))?;
+    name.clone_into(&mut manifest.name);
+    manifest.memory_mib = Some(memory_mib);
+    Ok(pack(&built("wasm32-wasip2", "bench_runaway")?, &manifest)?)
+}
+
+impl Data {
+    /// Empty, and gone with this value.
+    pub(crate) fn new() -> Result<Self> {
+        let temporary = tempfile::tempdir()?;
+        Ok(Self { folder: temporary.path().to_owned(), _temporary: Some(temporary) })
+    }
+
+    /// A folder of another process.
+    pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), _temporary: None }
+    }
+
+    /// Where it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.folder.join("bench.db").display())
+    }
+}
+
 impl Host {
-    pub(crate) async fn start() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let url = format!("sqlite:{}", folder.path().join("bench.db").display());
+    /// A host on an empty database, with the plugins of [`THREE`] in its catalog.
+    pub(crate) async fn start(data: &Data) -> Result<Self> {
         let env = Env::system();
-        heptad_store::migrate(&url, None, &env).await?;
-        let store = Store::open(&StoreOptions::new(url.clone())).await?;
-        let options = RuntimeOptions {
-            components: folder.path().join("components"),
-            code: folder.path().join("code"),
-            worker: variable("HEPTAD_BIN")?,
-            key: [7; 32],
-            profile: Profile::default(),
-        };
-        let runtime = Runtime::start(options, store.clone(), env.clone()).await?;
-        tokio::spawn(runtime.clone().watch());
-        let host = Self { runtime, store, env, url, _folder: folder };
-        host.publish(host.bench_guest()?).await?;
-        for name in ["hello-discount", "quantity-breaks", "member-pricing"] {
+        heptad_store::migrate(&data.url(), None, &env).await?;
+        let host = Self::open(data, limits()).await?;
+        host.publish(bench_guest(THREE[0])?).await?;
+        for name in &THREE[1..] {
             let file = variable("HEPTAD_TEST_GUESTS")?.join(name).with_extension("wasm");
             host.publish(std::fs::read(&file).with_context(|| file.display().to_string())?).await?;
         }
         Ok(host)
     }
 
-    fn origin(&self) -> Origin {
+    /// A host that starts on data that is there, with the defaults of production but for the limits.
+    pub(crate) async fn open(data: &Data, limits: Limits) -> Result<Self> {
+        let (url, env) = (data.url(), Env::system());
+        let store = Store::open(&StoreOptions::new(url.clone())).await?;
+        let options = RuntimeOptions {
+            components: data.folder.join("components"),
+            code: data.folder.join("code"),
+            worker: variable("HEPTAD_BIN")?,
+            key: [7; 32],
+            limits,
+            record_one_in: RECORD_ONE_IN,
+        };
+        let runtime = Runtime::start(options, store.clone(), env.clone()).await?;
+        let tasks = vec![tokio::spawn(runtime.clone().watch()), tokio::spawn(runtime.clone().report())];
+        Ok(Self { runtime, store, env, url, tasks })
+    }
+
+    /// Listens on loopback: the router of production, with no limit on how often a token may ask.
+    pub(crate) async fn listen(&mut self) -> Result<SocketAddr> {
+        let unlimited = heptad_web::rate::Limit { per_second: 1_000_000, burst: 1_000_000 };
+        let (database_url, caller_limit, peer_limit) = (self.url.clone(), unlimited, unlimited);
+        let options = WebOptions { database_url, caller_limit, peer_limit, ..WebOptions::default() };
+        let state = AppState::new(self.store.clone(), self.runtime.clone(), self.env.clone(), options);
+        let (address, task) = serve(app(state)).await?;
+        self.tasks.push(task);
+        Ok(address)
+    }
+
+    /// Ends it, so that nothing of it runs beside what is measured next.
+    pub(crate) async fn close(self) {
+        self.runtime.flush().await;
+        self.store.close().await;
+    }
+
+    /// Who asks.
+    pub(crate) fn origin(&self) -> Origin {
         Origin::system("bench", self.env.clone())
     }
 
-    /// The benchmark's own guest, packed.
-    pub(crate) fn bench_guest(&self) -> Result<Vec<u8>> {
-        let manifest = Manifest::from_toml(include_str!("../guest/plugin.toml"))?;
-        Ok(pack(&std::fs::read(variable("HEPTAD_BENCH_GUEST")?)?, &manifest)?)
-    }
-
-    async fn publish(&self, bytes: Vec<u8>) -> Result<()> {
+    /// Uploads a plugin and approves it.
+    pub(crate) async fn publish(&self, bytes: Vec<u8>) -> Result<()> {
         let inspected = self.runtime.admit(bytes).await?;
         let version = VersionIn {
             manifest: inspected.manifest,
@@ -93,8 +183,8 @@ impl Host {
         Ok(())
     }
 
-    /// A merchant with ten SKUs.
-    pub(crate) async fn tenant(&self, slug: &str) -> Result<Ctx> {
+    /// A merchant with nothing.
+    pub(crate) async fn empty_tenant(&self, slug: &str) -> Result<Ctx> {
         let input = TenantIn {
             slug: slug.to_owned(),
             name: slug.to_owned(),
@@ -102,11 +192,22 @@ impl Host {
             time_zone: "Asia/Shanghai".to_owned(),
             locale: Locale::ZhCn,
         };
-        let record = self.store.platform_write(&self.origin(), async |mut tx| tenant_create(&mut tx, &input).await).await?;
-        let ctx = self.origin().for_tenant(record.tenant);
-        let lines = crate::cart().lines;
+        let record =
+            self.store.platform_write(&self.origin(), async |mut tx| tenant_create(&mut tx, &input).await).await?;
+        Ok(self.origin().for_tenant(record.tenant))
+    }
+
+    /// A merchant with ten SKUs, and these plugins enabled.
+    pub(crate) async fn tenant(&self, slug: &str, plugins: &[&str]) -> Result<Ctx> {
+        let ctx = self.empty_tenant(slug).await?;
+        let lines = cart().lines;
         let stock = async |mut tx| {
-            let input = ProductIn { code: "BENCH".to_owned(), name: "Bench".to_owned(), category: "bench".to_owned(), tags: Vec::new() };
+            let input = ProductIn {
+                code: "BENCH".to_owned(),
+                name: "Bench".to_owned(),
+                category: "bench".to_owned(),
+                tags: Vec::new(),
+            };
             let product = product_create(&mut tx, input).await?.id;
             for line in &lines {
                 let price = Minor::new(line.unit_price)?;
@@ -115,17 +216,24 @@ impl Host {
             Ok::<_, CapabilityError>(())
         };
         self.store.write(&ctx, stock).await?;
+        self.install(&ctx, plugins).await?;
         Ok(ctx)
     }
 
-    /// Installs and enables a plugin with all that it asks for.
-    pub(crate) async fn install(&self, ctx: &Ctx, plugin: &str) -> Result<()> {
-        let find = async |mut tx| plugin_get(&mut tx, plugin).await;
-        let granted = self.store.platform_read(&self.origin(), find).await?.latest.manifest.wishes();
-        let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings: None };
+    /// Installs and enables plugins with all that they ask for, in one transaction.
+    pub(crate) async fn install(&self, ctx: &Ctx, plugins: &[&str]) -> Result<()> {
+        let mut inputs = Vec::new();
+        for plugin in plugins {
+            let find = async |mut tx| plugin_get(&mut tx, plugin).await;
+            let granted = self.store.platform_read(&self.origin(), find).await?.latest.manifest.wishes();
+            inputs.push(InstallIn { plugin: (*plugin).to_owned(), version: None, granted, settings: None });
+        }
         let add = async |mut tx| {
-            let install = install_create(&mut tx, &input).await?;
-            install_enable(&mut tx, install.id).await
+            for input in &inputs {
+                let install = install_create(&mut tx, input).await?;
+                install_enable(&mut tx, install.id).await?;
+            }
+            Ok(())
         };
         let installed: Result<_, PlatformError> = self.store.write(ctx, add).await;
         installed?;
@@ -137,8 +245,25 @@ impl Host {
     pub(crate) async fn token(&self, ctx: &Ctx) -> Result<String> {
         let by = Principal::system("bench");
         let scope = Scope::Tenant(ctx.tenant().id);
-        let input = TokenIn { name: "bench".to_owned(), role: Role::Shop, scope, customer: None, lifetime_millis: None };
+        let input =
+            TokenIn { name: "bench".to_owned(), role: Role::Shop, scope, customer: None, lifetime_millis: None };
         let create = async |mut tx| token_create(&mut tx, &by, &input).await;
         Ok(self.store.platform_write(&self.origin(), create).await?.1.reveal().to_owned())
     }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Serves a router on any free port of loopback.
+pub(crate) async fn serve(router: axum::Router) -> Result<(SocketAddr, JoinHandle<()>)> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    // Answers are small and should not wait for more to send; the production listener does the same.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let task = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+    Ok((address, task))
 }

@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: runs the benchmark, a workspace of its own, on optimised builds.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::guests;
@@ -7,26 +10,40 @@ use crate::process;
 use crate::setup::{self, Mode, Purpose};
 use crate::workspace::{GUEST_PROFILE, GUEST_TARGET, Workspace};
 
+/// What is built for which target: the guests, and the peers that are guests elsewhere.
+const BUILDS: &[(&str, &[&str])] = &[
+    (GUEST_TARGET, &["bench-guest", "bench-runaway", "bench-peer-wasi-http"]),
+    (setup::PLAIN_TARGET, &["bench-peer-extism"]),
+];
+
 /// Builds the guests and runs the benchmark with `args`.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
-    setup::run(workspace, Purpose::Demo, Mode::Install)?;
+    setup::run(workspace, Purpose::Bench, Mode::Install)?;
     guests::build_server(workspace)?;
     guests::build_catalog(workspace)?;
-    let target = workspace.target.join("bench");
-    let cargo = |command: &str| {
-        let mut cargo = workspace.cargo();
-        cargo.arg(command).args(["--manifest-path", "bench/Cargo.toml"]).env("CARGO_TARGET_DIR", &target);
-        cargo
-    };
-    let mut guest = cargo("build");
-    guest.args(["--quiet", "--package", "bench-guest", "--target", GUEST_TARGET, "--profile", GUEST_PROFILE]);
-    process::run(&mut guest)?;
-    let mut bench = cargo("run");
+    for (target, packages) in BUILDS {
+        let mut build = cargo(workspace, "build");
+        build.args(["--quiet", "--target", target, "--profile", GUEST_PROFILE]);
+        build.args(packages.iter().flat_map(|package| ["--package", package]));
+        process::run(&mut build)?;
+    }
+    let mut bench = cargo(workspace, "run");
     bench
         .args(["--release", "--"])
         .args(args)
         .env("HEPTAD_BIN", workspace.heptad())
         .env("HEPTAD_TEST_GUESTS", workspace.guests())
-        .env("HEPTAD_BENCH_GUEST", target.join(GUEST_TARGET).join(GUEST_PROFILE).join("bench_guest.wasm"));
+        .env("HEPTAD_BENCH_TARGET", target(workspace))
+        .env("HEPTAD_BENCH_TOOLS", workspace.tools());
     process::run(&mut bench)
+}
+
+fn cargo(workspace: &Workspace, command: &str) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.arg(command).args(["--manifest-path", "bench/Cargo.toml"]).env("CARGO_TARGET_DIR", target(workspace));
+    cargo
+}
+
+fn target(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("bench")
 }

@@ -9,11 +9,16 @@ use crate::postgres;
 use crate::process;
 use crate::workspace::{GUEST_TARGET, Workspace, find_program};
 
+/// The wasm target of modules that are no components, which a peer of the benchmark wants.
+pub(crate) const PLAIN_TARGET: &str = "wasm32-unknown-unknown";
+
 /// What the tools are for: a demo runs on SQLite with guests in Rust, the tests want more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// `cargo xtask demo` and `cargo xtask bench`.
+    /// `cargo xtask demo`.
     Demo,
+    /// `cargo xtask bench`.
+    Bench,
     /// `cargo xtask test` and `cargo xtask guests`.
     Test,
 }
@@ -50,7 +55,10 @@ const TOOLS: &[Tool] = &[
 
 /// Makes sure that all tools for `purpose` are there; quick and silent when they are.
 pub(crate) fn run(workspace: &Workspace, purpose: Purpose, mode: Mode) -> Result<()> {
-    guest_target(workspace, mode)?;
+    guest_target(workspace, mode, GUEST_TARGET)?;
+    if purpose == Purpose::Bench {
+        guest_target(workspace, mode, PLAIN_TARGET)?;
+    }
     if purpose == Purpose::Test {
         system_packages(mode)?;
     }
@@ -58,15 +66,15 @@ pub(crate) fn run(workspace: &Workspace, purpose: Purpose, mode: Mode) -> Result
 }
 
 /// The standard library for guests in Rust, next to that of the pinned toolchain.
-fn guest_target(workspace: &Workspace, mode: Mode) -> Result<()> {
+fn guest_target(workspace: &Workspace, mode: Mode, target: &str) -> Result<()> {
     let sysroot = process::capture(Command::new("rustc").args(["--print", "sysroot"]).current_dir(&workspace.root))?;
-    if PathBuf::from(sysroot.trim()).join("lib/rustlib").join(GUEST_TARGET).is_dir() {
+    if PathBuf::from(sysroot.trim()).join("lib/rustlib").join(target).is_dir() {
         return Ok(());
     }
     let mut install = Command::new("rustup");
-    install.args(["target", "add", GUEST_TARGET]).current_dir(&workspace.root);
+    install.args(["target", "add", target]).current_dir(&workspace.root);
     if mode == Mode::Check || find_program("rustup").is_none() {
-        bail!("Rust's target {GUEST_TARGET} is missing; install it: rustup target add {GUEST_TARGET}");
+        bail!("Rust's target {target} is missing; install it: rustup target add {target}");
     }
     process::run(&mut install)
 }

@@ -8,8 +8,16 @@ pub struct BenchGuest;
 
 impl Discount for BenchGuest {
     fn discounts(host: &impl Host, _: DiscountPoint, cart: &Cart) -> Result<Vec<Operation>, Error> {
-        let words = [host.reader_locale(), host.shop_locale(), host.settings(), host.reader_locale(), host.shop_locale(), host.settings()];
-        let large: Vec<u32> = cart.lines.iter().filter(|line| line.remaining >= 10_000).map(|line| line.index).collect();
+        let words = [
+            host.reader_locale(),
+            host.shop_locale(),
+            host.settings(),
+            host.reader_locale(),
+            host.shop_locale(),
+            host.settings(),
+        ];
+        let large: Vec<u32> =
+            cart.lines.iter().filter(|line| line.remaining >= 10_000).map(|line| line.index).collect();
         if large.is_empty() {
             return Ok(Vec::new());
         }

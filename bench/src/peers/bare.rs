@@ -1,15 +1,20 @@
 //! Bare wasmtime: the same engine settings, `InstancePre`, limits and WASI, and host functions answered from memory.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use heptad_bindings::discount::{DiscountPoint, DiscountPointPre};
 use heptad_bindings::host::heptad::mall::types::{Cart, CartLine, Level, Purchase, Sku};
 use heptad_bindings::host::heptad::types::types::{Error, PageRequest};
 use heptad_bindings::host::heptad::{mall, members, platform, types};
 use heptad_bindings::{Failure, host::Imports};
+use heptad_model::{Limits, Point};
+use heptad_runtime::engine::{self, YIELD_INTERVAL};
 use heptad_runtime::limits::{Budget, Limiter};
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::cart::cart;
+use crate::tables::calls::Subject;
 
 /// The sandbox's data: as little as there can be.
 struct Bare {
@@ -19,7 +24,7 @@ struct Bare {
 }
 
 /// A component that is ready to be called without a platform around it.
-pub struct BareGuest {
+pub(crate) struct BareGuest {
     engine: Engine,
     pre: DiscountPointPre<Bare>,
     budget: Budget,
@@ -27,39 +32,48 @@ pub struct BareGuest {
 }
 
 impl BareGuest {
-    /// Compiles and links the component for calls with a cart of ten lines.
-    pub fn new(engine: Engine, component: &[u8], budget: Budget) -> Result<Self> {
+    /// Compiles and links the component for calls with the cart of the benchmark.
+    pub(crate) fn new(component: &[u8]) -> Result<Self> {
+        let engine = engine::running()?;
         let mut linker = Linker::new(&engine);
         Imports::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        let component = Component::from_binary(&engine, component)?;
+        let compiled = engine::compiling()?.precompile_component(component)?;
+        // SAFETY: it was compiled in the line before.
+        let component = unsafe { Component::deserialize(&engine, compiled)? };
         let pre = DiscountPointPre::new(linker.instantiate_pre(&component)?)?;
-        Ok(Self { engine, pre, budget, cart: cart() })
+        let cart = wit_cart();
+        let memory_mib = *heptad_model::manifest::MEMORY_MIB.start();
+        let budget = Budget::new(&Limits::default(), Point::DiscountLines, memory_mib, cart.lines.len());
+        Ok(Self { engine, pre, budget, cart })
     }
+}
 
-    /// One call in a fresh sandbox, tear-down included.
-    pub async fn call(&self) -> Result<usize> {
-        let bare = Bare { limiter: Limiter::new(self.budget.memory), table: ResourceTable::new(), wasi: None };
+impl Subject for BareGuest {
+    async fn call(&self) -> Result<()> {
+        let bare = Bare { limiter: Limiter::new(&self.budget), table: ResourceTable::new(), wasi: None };
         let mut store = Store::new(&self.engine, bare);
         store.limiter(|bare| &mut bare.limiter);
         store.set_hostcall_fuel(self.budget.output);
         store.set_fuel(self.budget.fuel)?;
-        store.fuel_async_yield_interval(Some(heptad_runtime::engine::YIELD_INTERVAL))?;
+        store.fuel_async_yield_interval(Some(YIELD_INTERVAL))?;
         let plugin: DiscountPoint = self.pre.instantiate_async(&mut store).await?;
         let answer = plugin.heptad_points_discount().call_discounts(&mut store, "discount.lines", &self.cart).await?;
-        Ok(answer.map_err(|error| anyhow::anyhow!("{}", error.code))?.len())
+        ensure!(answer.is_ok_and(|operations| operations.len() == 1), "one operation");
+        Ok(())
     }
 }
 
-fn cart() -> Cart {
-    let lines = crate::cart().lines.into_iter().map(|line| CartLine {
+fn wit_cart() -> Cart {
+    let cart = cart();
+    let lines = cart.lines.into_iter().map(|line| CartLine {
         index: line.index,
         sku: line.sku,
         quantity: line.quantity,
         unit_price: line.unit_price,
         remaining: line.remaining,
     });
-    Cart { id: crate::cart().id, currency: "CNY".to_owned(), customer: None, at: 0, lines: lines.collect() }
+    Cart { id: cart.id, currency: cart.currency, customer: None, at: cart.at.as_millis(), lines: lines.collect() }
 }
 
 impl WasiView for Bare {

@@ -1,0 +1,87 @@
+//! The tables, one in each file. To add one: its file, a variant here, a section in the README.
+
+pub(crate) mod calls;
+mod cold;
+mod fairness;
+mod http;
+pub(crate) mod installs;
+mod permissions;
+mod quotes;
+mod runaway;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::report::Report;
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Table {
+    /// Fresh calls beside bare wasmtime and Extism
+    Calls,
+    /// The check of a permission
+    Permissions,
+    /// The first call of a tenant
+    Cold,
+    /// 10,000 installs in memory
+    Installs,
+    /// Guests that do not come back
+    Runaway,
+    /// `POST /v1/quotes` with 0, 1 and 3 plugins
+    Quotes,
+    /// The discount over HTTP, beside other servers
+    Http,
+    /// A tenant beside another that floods
+    Fairness,
+}
+
+/// How much is measured.
+pub(crate) struct Scale {
+    /// Rounds, of which the median counts.
+    pub(crate) rounds: usize,
+    /// Calls of a round.
+    pub(crate) calls: usize,
+    /// Seconds of a round over HTTP.
+    pub(crate) seconds: f64,
+    /// Cold starts, and calls of each kind of runaway.
+    pub(crate) samples: usize,
+    /// Tenants with 10 installs each.
+    pub(crate) tenants: usize,
+}
+
+impl Scale {
+    /// For results.
+    pub(crate) const FULL: Self = Self { rounds: 5, calls: 20_000, seconds: 4.0, samples: 200, tenants: 1_000 };
+    /// For development.
+    pub(crate) const QUICK: Self = Self { rounds: 1, calls: 2_000, seconds: 0.5, samples: 10, tenants: 50 };
+}
+
+impl Table {
+    /// All, in the order of the report.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Calls,
+        Self::Permissions,
+        Self::Cold,
+        Self::Installs,
+        Self::Runaway,
+        Self::Quotes,
+        Self::Http,
+        Self::Fairness,
+    ];
+
+    /// Measures it and adds it to the report.
+    pub(crate) async fn measure(self, scale: &Scale, report: &mut Report) -> Result<()> {
+        let sheet = match self {
+            Self::Calls => calls::measure(scale).await?,
+            Self::Permissions => permissions::measure(scale)?,
+            Self::Cold => cold::measure(scale).await?,
+            Self::Installs => installs::measure(scale).await?,
+            Self::Runaway => runaway::measure(scale).await?,
+            Self::Quotes => quotes::measure(scale).await?,
+            Self::Http => http::measure(scale).await?,
+            Self::Fairness => fairness::measure(scale).await?,
+        };
+        report.add(sheet);
+        Ok(())
+    }
+}
