@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use crate::cart::cart;
 
 /// As the server's default configuration has it.
-const RECORD_ONE_IN: u32 = 100;
+const RECORD_ONE_IN: u32 = 1_000;
 /// The benchmark's guest, and two of the catalog, for rows with three plugins.
 pub(crate) const THREE: [&str; 3] = ["bench-guest", "hello-discount", "quantity-breaks"];
 

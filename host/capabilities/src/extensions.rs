@@ -259,7 +259,7 @@ pub trait Extensions: Send + Sync {
         &self,
         ctx: &Ctx,
         point: Point,
-    ) -> impl Future<Output = Result<Vec<Serving>, ExtensionsUnavailable>> + Send;
+    ) -> impl Future<Output = Result<Vec<Arc<Serving>>, ExtensionsUnavailable>> + Send;
 
     /// Asks a plugin for discounts. Past `until`, the budget of the whole quote, the plugin is skipped.
     fn discounts(

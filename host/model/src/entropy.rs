@@ -1,5 +1,6 @@
 //! Randomness, passed in so that tests and replays repeat.
 
+use std::cell::RefCell;
 use std::sync::Mutex;
 
 /// A source of random bytes.
@@ -8,14 +9,36 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The operating system's randomness.
+/// The operating system's randomness, taken in advance by each thread: ids are made at every request, and asking for
+/// each would be a system call.
 #[derive(Debug, Default)]
 pub struct OsEntropy;
+
+/// How many bytes a thread takes at once.
+const AHEAD: usize = 1_024;
+
+thread_local! {
+    /// Bytes that were taken and not given out, at the end of the buffer; what was given out is wiped.
+    static TAKEN: RefCell<(usize, [u8; AHEAD])> = const { RefCell::new((0, [0; AHEAD])) };
+}
 
 impl Entropy for OsEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         // Without randomness no secret can be made: stopping is the only safe answer.
-        getrandom::fill(bytes).expect("the operating system gives random bytes");
+        let ask = |bytes: &mut [u8]| getrandom::fill(bytes).expect("the operating system gives random bytes");
+        if bytes.len() > AHEAD / 4 {
+            return ask(bytes);
+        }
+        TAKEN.with_borrow_mut(|(left, buffer)| {
+            if *left < bytes.len() {
+                ask(buffer);
+                *left = AHEAD;
+            }
+            let given = &mut buffer[*left - bytes.len()..*left];
+            bytes.copy_from_slice(given);
+            given.fill(0);
+            *left -= bytes.len();
+        });
     }
 }
 
@@ -39,6 +62,22 @@ impl Entropy for SeededEntropy {
             word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             chunk.copy_from_slice(&(word ^ (word >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_ahead_is_given_out_once() {
+        let mut seen = std::collections::HashSet::new();
+        for length in [10, 32, 250, 300].into_iter().cycle().take(2_000) {
+            let mut bytes = vec![0; length];
+            OsEntropy.fill(&mut bytes);
+            assert!(bytes.iter().any(|byte| *byte != 0));
+            assert!(seen.insert(bytes[..10].to_vec()), "the same bytes twice");
         }
     }
 }

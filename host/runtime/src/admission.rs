@@ -4,11 +4,12 @@
 //! its key's queue; turns that become free go round robin to the keys that wait. So a key that floods waits for its own
 //! turns, and another finds the next free one. A queue that is full refuses at once: that is what a 429 is for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
 /// How many turns a key may have at the same time, and how many may wait.
@@ -56,7 +57,7 @@ struct State<K: Eq + Hash + Clone> {
     turns: u32,
     free: u32,
     waiting: usize,
-    keys: HashMap<K, Queue<K>>,
+    keys: FxHashMap<K, Queue<K>>,
     /// Keys with somebody in their queue, the next one first.
     round: VecDeque<K>,
 }
@@ -75,7 +76,7 @@ pub(crate) struct Permit<K: Eq + Hash + Clone> {
 impl<K: Eq + Hash + Clone> Admission<K> {
     /// So many turns in all.
     pub(crate) fn new(turns: u32) -> Self {
-        let state = State { turns, free: turns, waiting: 0, keys: HashMap::new(), round: VecDeque::new() };
+        let state = State { turns, free: turns, waiting: 0, keys: FxHashMap::default(), round: VecDeque::new() };
         Self { shared: Arc::new(Mutex::new(state)) }
     }
 
@@ -173,20 +174,19 @@ impl<K: Eq + Hash + Clone> State<K> {
 
 impl<K: Eq + Hash + Clone> Drop for Permit<K> {
     fn drop(&mut self) {
-        let Some((shared, key)) = self.turn.take() else { return };
-        lock(&shared).end(&key);
+        let Some((shared, mut ended)) = self.turn.take() else { return };
         loop {
             let next = {
                 let mut state = lock(&shared);
-                if state.free == 0 { None } else { state.next() }
+                state.end(&ended);
+                state.next()
             };
             let Some((key, waiter)) = next else { return };
             let permit = Self { turn: Some((shared.clone(), key)) };
-            if let Err(mut unheard) = waiter.send(permit) {
-                // Whoever waited went away just now: the turn goes to the next one, here and not by recursion.
-                if let Some((shared, key)) = unheard.turn.take() {
-                    lock(&shared).end(&key);
-                }
+            // Whoever waited may have gone away just now: the turn goes to the next one, here and not by recursion.
+            match waiter.send(permit).map_err(|mut unheard| unheard.turn.take()) {
+                Err(Some((_, key))) => ended = key,
+                _ => return,
             }
         }
     }

@@ -5,6 +5,7 @@
 //! a failure opens it again. Breakers are a process's own; that one opened is published, and re-arming is for all.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use heptad_model::id::InstallId;
@@ -49,16 +50,24 @@ struct Breaker {
 
 /// The breakers of a process. Only plugins that failed lately are in it.
 #[derive(Debug, Default)]
-pub struct Breakers(Mutex<HashMap<(InstallId, Point), Breaker>>);
+pub struct Breakers {
+    all: Mutex<HashMap<(InstallId, Point), Breaker>>,
+    /// How many there are: as a rule none, and then a call looks no further.
+    many: AtomicUsize,
+}
 
 impl Breakers {
     /// Whether the plugin may be asked; else when it is tried again. Another `epoch` than when it failed begins anew:
     /// the install was changed or re-armed.
     pub fn allow(&self, install: InstallId, point: Point, epoch: i64, now: Millis) -> Result<(), Millis> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.many.load(Ordering::Acquire) == 0 {
+            return Ok(());
+        }
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(breaker) = all.get_mut(&(install, point)) else { return Ok(()) };
         if breaker.epoch != epoch {
             all.remove(&(install, point));
+            self.many.store(all.len(), Ordering::Release);
             return Ok(());
         }
         match &mut breaker.state {
@@ -88,7 +97,10 @@ impl Breakers {
         now: Millis,
         failed: Option<bool>,
     ) -> Option<Change> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed != Some(true) && self.many.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (install, point);
         if !all.contains_key(&key) && failed != Some(true) {
             return None;
@@ -99,6 +111,7 @@ impl Breakers {
         if forget {
             all.remove(&key);
         }
+        self.many.store(all.len(), Ordering::Release);
         change
     }
 }

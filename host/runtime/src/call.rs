@@ -1,6 +1,7 @@
 //! One call into a plugin, and the gate that every host function passes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use heptad_bindings::Failure;
 use heptad_bindings::host::heptad::types::types::{Error, ErrorKind};
@@ -61,6 +62,8 @@ pub struct Call {
     pub(crate) bytes_out: u64,
     /// Whether the log was cut.
     pub(crate) log_is_cut: bool,
+    /// When the call began, for the rate of host calls: looking at the clock at each would cost more than the rest.
+    begun: Duration,
     budget: Budget,
     store: Store,
     log: Vec<String>,
@@ -77,6 +80,7 @@ impl Call {
         sources: Sources,
     ) -> Self {
         let Sources { store, seed, tape } = sources;
+        let begun = installed.rate.now();
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Self {
@@ -92,6 +96,7 @@ impl Call {
             bytes_in: 0,
             bytes_out: 0,
             log_is_cut: false,
+            begun,
             budget,
             store,
             log: Vec::new(),
@@ -105,7 +110,7 @@ impl Call {
         if self.host_calls > self.budget.host_calls {
             return Err(reached(Limit::HostCalls, self.budget.host_calls.into()));
         }
-        self.installed.rate.take().map_err(|most| reached(Limit::HostCallRate, most.into()))
+        self.installed.rate.take_at(self.begun).map_err(|most| reached(Limit::HostCallRate, most.into()))
     }
 
     /// Counts bytes that the host hands to the guest.

@@ -9,10 +9,10 @@ use std::time::Instant;
 ///
 /// tokio looks at its timers only now and then while all workers are busy, so the clock is read before each poll as
 /// well: a guest that yields every 100,000 units of fuel is stopped within a tenth of a millisecond. The timer is still
-/// needed for guests that wait in a host call.
+/// needed for guests that wait in a host call; it is made when a guest first waits, which most never do.
 pub(crate) async fn until<F: Future>(at: Instant, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut timer = pin!(tokio::time::sleep_until(at.into()));
+    let mut timer = pin!(None);
     poll_fn(move |context| {
         if Instant::now() >= at {
             return Poll::Ready(None);
@@ -20,7 +20,13 @@ pub(crate) async fn until<F: Future>(at: Instant, future: F) -> Option<F::Output
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Some(output));
         }
-        timer.as_mut().poll(context).map(|()| None)
+        if timer.is_none() {
+            timer.set(Some(tokio::time::sleep_until(at.into())));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(context).map(|()| None),
+            None => Poll::Pending,
+        }
     })
     .await
 }

@@ -4,8 +4,8 @@
 //! that is older is read anew when it is next asked for. A process that could not read the generation for 5 s runs no
 //! plugins, since somebody may have been switched off meanwhile.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{ExtensionsUnavailable, Serving};
@@ -14,8 +14,9 @@ use heptad_model::{Ctx, Env, Limits, Origin, PermissionSet, Point};
 use heptad_platform::limit_profile::limits_of_tenant;
 use heptad_platform::{Install, generation, install_list};
 use heptad_store::{Store, StoreError};
-use moka::sync::Cache;
+use rustc_hash::FxHashMap;
 
+use crate::code::Code;
 use crate::observe;
 use crate::rate::Rate;
 
@@ -24,13 +25,12 @@ pub const READ_EVERY: Duration = Duration::from_millis(250);
 /// How old the last reading may be.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 /// How many tenants' plugins stay in memory.
-const TENANTS: u64 = 20_000;
+const TENANTS: usize = 20_000;
 
 /// A plugin as a tenant has it, ready to be called.
-#[derive(Debug)]
 pub struct Installed {
     /// What the capabilities know of it.
-    pub(crate) serving: Serving,
+    pub(crate) serving: Arc<Serving>,
     /// What it asks for and was granted.
     pub(crate) allowed: PermissionSet,
     /// The settings as JSON, defaults filled in.
@@ -39,6 +39,8 @@ pub struct Installed {
     pub(crate) memory_mib: u32,
     /// The tenant's limits.
     pub(crate) limits: Arc<Limits>,
+    /// Its code, once it was asked for.
+    pub(crate) code: OnceLock<Arc<Code>>,
     /// The rate of its host calls.
     pub(crate) rate: Rate,
     /// Grows with each change and each re-arming: a breaker holds for one epoch, since a changed plugin is another one.
@@ -55,7 +57,7 @@ struct Plugins {
 /// All tenants' plugins.
 pub(crate) struct Installs {
     store: Store,
-    tenants: Cache<TenantId, Arc<Plugins>>,
+    tenants: RwLock<FxHashMap<TenantId, Arc<Plugins>>>,
     generation: AtomicI64,
     started: Instant,
     read_millis: AtomicU64,
@@ -68,7 +70,7 @@ impl Installs {
         Self {
             store,
             defaults,
-            tenants: Cache::new(TENANTS),
+            tenants: RwLock::default(),
             generation: AtomicI64::new(0),
             started: Instant::now(),
             read_millis: AtomicU64::new(0),
@@ -95,7 +97,7 @@ impl Installs {
     }
 
     /// The enabled plugins that serve the point, in the tenant's order.
-    pub(crate) async fn serving(&self, ctx: &Ctx, point: Point) -> Result<Vec<Serving>, ExtensionsUnavailable> {
+    pub(crate) async fn serving(&self, ctx: &Ctx, point: Point) -> Result<Vec<Arc<Serving>>, ExtensionsUnavailable> {
         let plugins = self.plugins(ctx).await?;
         let serves = |installed: &&Arc<Installed>| installed.serving.manifest.points.contains(&point);
         Ok(plugins.enabled.iter().filter(serves).map(|installed| installed.serving.clone()).collect())
@@ -124,7 +126,8 @@ impl Installs {
             return Err(ExtensionsUnavailable("the installs were not read for 5 s".to_owned()));
         }
         let wanted = self.generation.load(Ordering::Acquire);
-        if let Some(plugins) = self.tenants.get(&ctx.tenant().id)
+        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&ctx.tenant().id).cloned();
+        if let Some(plugins) = known
             && plugins.generation >= wanted
         {
             return Ok(plugins);
@@ -137,19 +140,36 @@ impl Installs {
         let enabled = installs.into_iter().filter(Install::is_enabled);
         let enabled = enabled.map(|install| Arc::new(Installed::of(install, limits.clone()))).collect();
         let plugins = Arc::new(Plugins { generation: wanted, limits, enabled });
-        self.tenants.insert(ctx.tenant().id, plugins.clone());
+        self.keep(ctx.tenant().id, plugins.clone());
         Ok(plugins)
+    }
+
+    /// Where there are too many, those of old generations go, and if none is old, a part of the others: they are read
+    /// again when they are next asked for.
+    fn keep(&self, tenant: TenantId, plugins: Arc<Plugins>) {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if tenants.len() >= TENANTS {
+            tenants.retain(|_, known| known.generation >= plugins.generation);
+        }
+        if tenants.len() >= TENANTS {
+            let some: Vec<TenantId> = tenants.keys().take(TENANTS / 16).copied().collect();
+            for tenant in some {
+                tenants.remove(&tenant);
+            }
+        }
+        tenants.insert(tenant, plugins);
     }
 }
 
 impl Installed {
     /// A plugin for the check of an upload: nothing granted, no settings, no tenant's install behind it.
-    pub(crate) fn trial(serving: Serving, limits: Arc<Limits>) -> Self {
+    pub(crate) fn trial(serving: Arc<Serving>, limits: Arc<Limits>) -> Self {
         Self {
             serving,
             allowed: PermissionSet::default(),
             settings: "{}".into(),
             memory_mib: *heptad_model::manifest::MEMORY_MIB.end(),
+            code: OnceLock::new(),
             rate: Rate::new(limits.host_calls_per_second),
             limits,
             epoch: 0,
@@ -158,20 +178,21 @@ impl Installed {
 
     fn of(install: Install, limits: Arc<Limits>) -> Self {
         Self {
+            code: OnceLock::new(),
             rate: Rate::new(limits.host_calls_per_second),
             limits,
             epoch: install.revision + install.rearmed,
             allowed: install.manifest.wishes().both(install.granted),
             settings: install.settings.to_string().into(),
             memory_mib: install.manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start()),
-            serving: Serving {
+            serving: Arc::new(Serving {
                 install: install.id,
                 version: install.version_id,
                 manifest: install.manifest,
                 digest: install.digest,
                 revision: revision(install.id, install.revision),
                 failure: install.failure,
-            },
+            }),
         }
     }
 }

@@ -11,6 +11,7 @@ use heptad_model::id::{TenantId, VersionId};
 use heptad_model::time::span::HOUR;
 use heptad_model::{Manifest, Millis, Point, Tenant};
 use heptad_platform::metering::{Usage, UsageKey};
+use rustc_hash::FxHashMap;
 
 /// What is counted apart: tenant, version of a plugin, point and hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ pub(crate) struct TenantUsage {
 /// The meter of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
-    counted: Mutex<HashMap<Key, Entry>>,
+    counted: Mutex<FxHashMap<Key, Entry>>,
     /// What a flush could not write.
     unwritten: Mutex<Vec<TenantUsage>>,
 }

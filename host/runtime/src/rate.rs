@@ -21,12 +21,13 @@ impl Rate {
         self.per_second
     }
 
-    /// Takes one; the rate when there is none.
-    pub(crate) fn take(&self) -> Result<(), u32> {
-        self.take_at(self.begun.elapsed())
+    /// The present moment, as [`Rate::take_at`] counts it.
+    pub(crate) fn now(&self) -> Duration {
+        self.begun.elapsed()
     }
 
-    fn take_at(&self, now: Duration) -> Result<(), u32> {
+    /// Takes one at that moment; the rate when there is none.
+    pub(crate) fn take_at(&self, now: Duration) -> Result<(), u32> {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let (second, one) = (1_000_000_000, 1_000_000_000 / u64::from(self.per_second));
         let next = |paid: u64| {

@@ -4,7 +4,7 @@
 //! are what the change does. The recorded result is not looked at before the replay is done.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::Serving;
@@ -86,10 +86,11 @@ impl Runtime {
         };
         let limits = Arc::new(recording.limits.clone());
         let installed = Arc::new(Installed {
-            serving,
+            serving: Arc::new(serving),
             allowed: recording.allowed,
             settings: recording.settings.as_str().into(),
             memory_mib: recording.memory_mib,
+            code: OnceLock::new(),
             rate: Rate::new(u32::MAX),
             limits,
             epoch: 0,

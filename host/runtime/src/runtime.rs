@@ -16,7 +16,7 @@ use heptad_platform::breaker::{Breaker, BreakerState};
 use heptad_store::{Store, StoreError};
 use wasmtime::Engine;
 
-use crate::admission::{Admission, Share};
+use crate::admission::{Admission, Refused, Share};
 use crate::breaker::{Breakers, Change};
 use crate::call::{Call, Sources};
 use crate::code::{Code, CodeError, Codes};
@@ -41,9 +41,11 @@ const TRIAL: Duration = Duration::from_secs(2);
 
 /// How many requests that run plugins are under way at once in a process, for each core. Few, so that whoever comes to a
 /// loaded process waits for a short queue and not for many that run side by side; enough to share commits.
-const TURNS_PER_CORE: u32 = 8;
+const TURNS_PER_CORE: u32 = 4;
 /// How long a request waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(2);
+/// How long a refusal takes: a client that tries again at once does not keep the process busy with refusing it.
+const REFUSED_AFTER: Duration = Duration::from_millis(100);
 /// When a shop with too many requests may try again, in seconds.
 const RETRY_AFTER: u32 = 1;
 
@@ -223,7 +225,7 @@ impl Runtime {
             locale: Locale::default(),
         };
         let ctx = Origin::system("trial", self.env.clone()).for_tenant(Arc::new(tenant));
-        let installed = Arc::new(Installed::trial(serving, self.limits.clone()));
+        let installed = Arc::new(Installed::trial(Arc::new(serving), self.limits.clone()));
         for point in &inspected.manifest.points {
             let trial = Trial { interface: point.row().interface };
             let budget = Budget { wall: TRIAL, ..Budget::new(&self.limits, *point, installed.memory_mib, 0) };
@@ -265,7 +267,11 @@ impl Runtime {
                 "the plugin failed too often and is not asked for a while: see its breaker",
             );
         }
-        let code = match self.codes.get(&serving.digest).await {
+        let code = match installed.code.get() {
+            Some(code) => Ok(code),
+            None => self.codes.get(&serving.digest).await.map(|code| installed.code.get_or_init(|| code)),
+        };
+        let code = match code {
             Ok(code) => code,
             Err(error) => {
                 let outcome = Outcome::Failed { code: "code".to_owned(), message: error.to_string() };
@@ -273,9 +279,9 @@ impl Runtime {
             }
         };
         let budget = Budget::new(&installed.limits, point, installed.memory_mib, cart.lines.len());
-        let sandbox = Sandbox { installed: installed.clone(), code: &code, point, at: cart.at, budget };
+        let sandbox = Sandbox { installed: installed.clone(), code, point, at: cart.at, budget };
         let (answer, call) = self.run(ctx, sandbox, until, &ask).await;
-        self.note(ctx, &installed, &answer, budget);
+        self.note(ctx, &installed, &answer, budget, now);
         if let Some(call) = call
             && self.is_recorded(&answer.trace.outcome)
         {
@@ -302,7 +308,8 @@ impl Runtime {
             return (sandbox::not_called(id, &installed.serving, point, outcome), None);
         };
         let actor = Actor::Plugin(installed.serving.install);
-        let ctx = Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
+        let origin = Origin { actor, request: ctx.request, locale: ctx.locale, env: ctx.env.clone() };
+        let ctx = origin.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
         let sources = Sources { store: self.store.clone(), seed, tape: Tape::recording() };
         let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
@@ -312,8 +319,8 @@ impl Runtime {
     }
 
     /// Meters the call, tells its breaker, and tells people where it came near a limit.
-    fn note<T>(&self, ctx: &Ctx, installed: &Installed, answer: &Answer<T>, budget: Budget) {
-        let (serving, trace, now) = (&installed.serving, &answer.trace, self.env.now());
+    fn note<T>(&self, ctx: &Ctx, installed: &Installed, answer: &Answer<T>, budget: Budget, now: Millis) {
+        let (serving, trace) = (&installed.serving, &answer.trace);
         let (install, point) = (serving.install, trace.point);
         let (plugin, version) = (&serving.manifest.name, &serving.manifest.version);
         self.reporter.meter.add(ctx.tenant(), serving.version, &serving.manifest, now, trace);
@@ -403,12 +410,15 @@ impl Extensions for Runtime {
             Ok(permit) => Ok(Turn::new(Duration::from_millis(limits.quote_ms.into()), permit)),
             Err(refused) => {
                 observe::refused(refused);
+                if refused == Refused::QueueFull {
+                    tokio::time::sleep(REFUSED_AFTER).await;
+                }
                 Err(TooBusy { retry_after: RETRY_AFTER })
             }
         }
     }
 
-    async fn serving(&self, ctx: &Ctx, point: Point) -> Result<Vec<Serving>, ExtensionsUnavailable> {
+    async fn serving(&self, ctx: &Ctx, point: Point) -> Result<Vec<Arc<Serving>>, ExtensionsUnavailable> {
         self.installs.serving(ctx, point).await
     }
 

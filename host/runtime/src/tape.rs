@@ -72,7 +72,12 @@ impl Tape {
         arguments: &impl Serialize,
     ) -> wasmtime::Result<Begun<T>> {
         match self {
-            Self::Recording { bytes, open, .. } => {
+            Self::Recording { bytes, entries, open } => {
+                if entries.capacity() == 0 {
+                    // Enough for most calls, at once.
+                    bytes.reserve(1_024);
+                    entries.reserve(8);
+                }
                 *open = bytes.len();
                 append(bytes, arguments)?;
                 Ok(Begun::Record { bytes: bytes.len() - *open })

@@ -4,6 +4,7 @@
 //! the quote is stored with its trace and with the versions of all that its prices depend on. No database connection
 //! is held while a plugin runs.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heptad_model::id::{CartId, CustomerId, QuoteId};
@@ -145,7 +146,7 @@ async fn price(
     extensions: &impl Extensions,
     ctx: &Ctx,
     snapshot: &Snapshot,
-    stages: &[(Point, Vec<Serving>)],
+    stages: &[(Point, Vec<Arc<Serving>>)],
     time: Duration,
 ) -> Result<(Quote, Trace), CapabilityError> {
     let (cart, tenant, now) = (&snapshot.cart, ctx.tenant(), ctx.now());

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use heptad_model::id::{CartId, CustomerId, InstallId};
 use heptad_model::{Ctx, Point};
 use heptad_store::Tx;
@@ -34,7 +36,7 @@ pub(super) struct PluginVersion {
 pub(super) async fn stages(
     extensions: &impl Extensions,
     ctx: &Ctx,
-) -> Result<Vec<(Point, Vec<Serving>)>, ExtensionsUnavailable> {
+) -> Result<Vec<(Point, Vec<Arc<Serving>>)>, ExtensionsUnavailable> {
     let mut stages = Vec::with_capacity(STAGES.len());
     for point in STAGES {
         stages.push((point, extensions.serving(ctx, point).await?));
@@ -43,7 +45,7 @@ pub(super) async fn stages(
 }
 
 /// The generations of those plugins.
-pub(super) fn plugin_versions(stages: &[(Point, Vec<Serving>)]) -> Vec<PluginVersion> {
+pub(super) fn plugin_versions(stages: &[(Point, Vec<Arc<Serving>>)]) -> Vec<PluginVersion> {
     let version =
         |point: Point, one: &Serving| PluginVersion { point, install: one.install, revision: one.revision.clone() };
     stages.iter().flat_map(|(point, serving)| serving.iter().map(move |one| version(*point, one))).collect()

@@ -180,8 +180,13 @@ impl Fakes {
 }
 
 impl Extensions for Fakes {
-    async fn serving(&self, _: &Ctx, point: Point) -> Result<Vec<Serving>, ExtensionsUnavailable> {
-        Ok(self.plugins.iter().filter(|plugin| plugin.point == point).map(|plugin| plugin.serving.clone()).collect())
+    async fn serving(&self, _: &Ctx, point: Point) -> Result<Vec<Arc<Serving>>, ExtensionsUnavailable> {
+        Ok(self
+            .plugins
+            .iter()
+            .filter(|plugin| plugin.point == point)
+            .map(|plugin| Arc::new(plugin.serving.clone()))
+            .collect())
     }
 
     async fn discounts(

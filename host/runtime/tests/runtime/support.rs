@@ -143,7 +143,7 @@ impl Host {
         self.runtime.refresh().await;
     }
 
-    async fn only(&self, ctx: &Ctx, point: Point) -> Serving {
+    async fn only(&self, ctx: &Ctx, point: Point) -> Arc<Serving> {
         let serving = self.runtime.serving(ctx, point).await.unwrap();
         assert_eq!(serving.len(), 1, "one plugin serves {point}");
         serving.into_iter().next().unwrap()
