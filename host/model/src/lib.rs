@@ -22,7 +22,7 @@ pub mod text;
 pub mod time;
 
 pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
-pub use limits::{Limit, Limits};
+pub use limits::{Limit, LimitValue, Limits};
 pub use locale::Locale;
 pub use manifest::Manifest;
 pub use money::{Currency, Minor, Money};

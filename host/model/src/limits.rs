@@ -197,34 +197,53 @@ pub struct LimitsError {
     pub found: u64,
 }
 
+/// A value of a profile by its field, with the bounds that the process can keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitValue {
+    /// The field, such as `fuel.base`.
+    pub field: &'static str,
+    /// The value; `None` where the profile leaves it to others.
+    pub value: Option<u64>,
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
 impl Limits {
+    /// Every value, in the order of the fields.
+    pub fn values(&self) -> Vec<LimitValue> {
+        let most_count = 1_000_000;
+        let values = [
+            ("fuel.base", Some(self.fuel.base), 100_000, 100_000_000_000),
+            ("fuel.per_line", Some(self.fuel.per_line), 0, 1_000_000_000),
+            ("wall_ms", self.wall_ms.map(u64::from), 1, 10_000),
+            ("quote_ms", Some(self.quote_ms.into()), 1, 10_000),
+            ("memory_mib", Some(self.memory_mib.into()), 1, 64),
+            ("table_elements", Some(self.table_elements.into()), 0, 20_000),
+            ("instances", Some(self.instances.into()), 1, 32),
+            ("host_calls.base", Some(self.host_calls.base), 0, most_count),
+            ("host_calls.per_line", Some(self.host_calls.per_line), 0, 1_000),
+            ("host_calls_per_second", Some(self.host_calls_per_second.into()), 1, 100_000_000),
+            ("bytes_in.base", Some(self.bytes_in.base), 1 << 10, 64 << 20),
+            ("bytes_in.per_line", Some(self.bytes_in.per_line), 0, 64 << 10),
+            ("output.base", Some(self.output.base), 1 << 10, 16 << 20),
+            ("output.per_line", Some(self.output.per_line), 0, 64 << 10),
+            ("bytes_out.base", Some(self.bytes_out.base), 1 << 10, 64 << 20),
+            ("bytes_out.per_line", Some(self.bytes_out.per_line), 0, 64 << 10),
+            ("log_bytes", Some(self.log_bytes.into()), 0, 1 << 20),
+            ("kv_bytes", Some(self.kv_bytes), 0, 1 << 40),
+            ("concurrency", Some(self.concurrency.into()), 1, 10_000),
+            ("waiting", Some(self.waiting.into()), 0, 10_000),
+            ("plugin_concurrency", Some(self.plugin_concurrency.into()), 1, 10_000),
+        ];
+        values.map(|(field, value, least, most)| LimitValue { field, value, least, most }).into()
+    }
+
     /// Checks that every value is within what a process can keep.
     pub fn check(&self) -> Result<(), LimitsError> {
-        let most_count = 1_000_000;
-        for (field, found, least, most) in [
-            ("fuel.base", self.fuel.base, 100_000, 100_000_000_000),
-            ("fuel.per_line", self.fuel.per_line, 0, 1_000_000_000),
-            ("wall_ms", self.wall_ms.unwrap_or(1).into(), 1, 10_000),
-            ("quote_ms", self.quote_ms.into(), 1, 10_000),
-            ("memory_mib", self.memory_mib.into(), 1, 64),
-            ("table_elements", self.table_elements.into(), 0, 20_000),
-            ("instances", self.instances.into(), 1, 32),
-            ("host_calls.base", self.host_calls.base, 0, most_count),
-            ("host_calls.per_line", self.host_calls.per_line, 0, 1_000),
-            ("host_calls_per_second", self.host_calls_per_second.into(), 1, 100_000_000),
-            ("bytes_in.base", self.bytes_in.base, 1 << 10, 64 << 20),
-            ("bytes_in.per_line", self.bytes_in.per_line, 0, 64 << 10),
-            ("output.base", self.output.base, 1 << 10, 16 << 20),
-            ("output.per_line", self.output.per_line, 0, 64 << 10),
-            ("bytes_out.base", self.bytes_out.base, 1 << 10, 64 << 20),
-            ("bytes_out.per_line", self.bytes_out.per_line, 0, 64 << 10),
-            ("log_bytes", self.log_bytes.into(), 0, 1 << 20),
-            ("kv_bytes", self.kv_bytes, 0, 1 << 40),
-            ("concurrency", self.concurrency.into(), 1, 10_000),
-            ("waiting", self.waiting.into(), 0, 10_000),
-            ("plugin_concurrency", self.plugin_concurrency.into(), 1, 10_000),
-        ] {
-            if !(least..=most).contains(&found) {
+        for LimitValue { field, value, least, most } in self.values() {
+            if let Some(found) = value.filter(|value| !(least..=most).contains(value)) {
                 return Err(LimitsError { field, least, most, found });
             }
         }

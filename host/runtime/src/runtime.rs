@@ -207,6 +207,11 @@ impl Runtime {
         Ok(inspected)
     }
 
+    /// The limits of tenants where no default profile is stored.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Instantiates the component under the usual limits for each of its points: wasmtime compares the types of exported
     /// functions only then.
     async fn try_out(&self, inspected: &Inspected, code: &Code) -> Result<(), RuntimeError> {

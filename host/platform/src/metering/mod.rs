@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::PlatformError;
 
-pub use read::{By, MAX_DAYS, MAX_HOURS, MAX_ROWS, UsageAsk, UsageRow, usage_read};
+pub use read::{By, MAX_DAYS, MAX_HOURS, MAX_ROWS, UsageAsk, UsageRow, usage_periods, usage_read};
 
 /// For how long usage is kept.
 pub const RETENTION_DAYS: i64 = 90;

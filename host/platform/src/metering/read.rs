@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use heptad_model::time::span::HOUR;
-use heptad_model::{Millis, Point};
+use heptad_model::{Ctx, Millis, Point};
 use heptad_store::{Row, StoreError, Tx};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -94,8 +94,7 @@ pub async fn usage_read(tx: &mut Tx, ask: &UsageAsk) -> Result<Vec<UsageRow>, Pl
                             and f.hour < cast(json_extract(p.value, '$.until') as bigint) \
                             where ($3 = '' or f.plugin = $3) and ($4 = '' or f.version = $4) and ($5 = '' or f.point = $5) \
                             group by 1, 2, 3, 4, 5";
-    let zone = TimeZone::get(&tx.ctx().tenant().time_zone).unwrap_or(TimeZone::UTC);
-    let periods = periods(ask, &zone)?;
+    let periods = periods(ask, &zone(tx.ctx()))?;
     let asked: Vec<Value> = periods.iter().map(Period::json).collect();
     let [plugin, version, point] = [ask.plugin.as_deref(), ask.version.as_deref(), ask.point.map(Point::name)]
         .map(|filter| filter.unwrap_or_default().to_owned());
@@ -127,6 +126,15 @@ pub async fn usage_read(tx: &mut Tx, ask: &UsageAsk) -> Result<Vec<UsageRow>, Pl
         }
     }
     Ok(rows)
+}
+
+/// When each hour or day of the range begins, with or without calls.
+pub fn usage_periods(ctx: &Ctx, ask: &UsageAsk) -> Result<Vec<Millis>, PlatformError> {
+    Ok(periods(ask, &zone(ctx))?.iter().map(|period| period.at).collect())
+}
+
+fn zone(ctx: &Ctx) -> TimeZone {
+    TimeZone::get(&ctx.tenant().time_zone).unwrap_or(TimeZone::UTC)
 }
 
 fn key_of(row: &UsageRow) -> (Millis, String, String, String) {

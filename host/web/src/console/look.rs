@@ -47,6 +47,16 @@ impl Look {
         self.strftime(moment, "%Y-%m-%d", "%-d %b %Y")
     }
 
+    /// The day of a moment without its year.
+    pub(super) fn day(&self, moment: Millis) -> String {
+        self.strftime(moment, "%m-%d", "%-d %b")
+    }
+
+    /// The time of day of a moment.
+    pub(super) fn clock(&self, moment: Millis) -> String {
+        self.strftime(moment, "%H:%M", "%H:%M")
+    }
+
     fn strftime(&self, moment: Millis, zh: &str, en: &str) -> String {
         let format = match self.locale {
             Locale::ZhCn => zh,
@@ -118,7 +128,8 @@ fn major(currency: Currency, magnitude: u64) -> String {
     }
 }
 
-fn grouped(number: u64) -> String {
+/// A number with a comma before each three digits.
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

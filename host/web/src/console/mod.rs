@@ -7,6 +7,7 @@
 //! template, a route here, its sentences in both languages.
 
 mod assets;
+mod chart;
 mod consent;
 mod desk;
 mod failure;
@@ -31,8 +32,8 @@ use axum::{Router, middleware};
 use crate::state::AppState;
 pub(crate) use notice::sentence as notice_sentence;
 use pages::{
-    carts, catalog, customers, failures, installs, notices, orders, overview, people, products, publisher, review,
-    sign_in, tenants,
+    carts, catalog, customers, failures, installs, limits, notices, orders, overview, people, products, publisher,
+    review, sign_in, tenants, usage,
 };
 
 /// The most bytes of a form.
@@ -54,6 +55,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/plugins/{install}/uninstall", get(installs::uninstall).post(installs::uninstall_post))
         .route("/plugins/{install}/rearm", post(failures::rearm_post))
         .route("/plugins/{install}/failure", post(failures::failure_post))
+        .route("/usage", get(usage::show))
         .route("/notices", get(notices::shop))
         .route("/notices/{notice}", post(notices::shop_post))
         .route("/carts", get(carts::start).post(carts::create))
@@ -81,6 +83,9 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/", get(review::queue))
         .route("/versions/{version}", get(review::version).post(review::review))
         .route("/tenants", get(tenants::tenants).post(tenants::tenant_post))
+        .route("/tenants/{tenant}/limits", post(limits::tenant_post))
+        .route("/limits", get(limits::list).post(limits::create))
+        .route("/limits/{profile}", get(limits::show).post(limits::change))
         .route("/publishers", get(tenants::publishers).post(tenants::publisher_post))
         .route("/notices", get(notices::operator))
         .route("/notices/{notice}", post(notices::operator_post))

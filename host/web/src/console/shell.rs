@@ -176,6 +176,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("", "nav-overview"),
             ("/catalog", "nav-catalog"),
             ("/plugins", "nav-plugins"),
+            ("/usage", "nav-usage"),
             (NOTICES, "nav-notices"),
             ("/carts", "nav-carts"),
             ("/orders", "nav-orders"),
@@ -187,6 +188,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("", "nav-queue"),
             ("/tenants", "nav-tenants"),
             ("/publishers", "nav-publishers"),
+            ("/limits", "nav-limits"),
             (NOTICES, "nav-notices"),
         ],
     };

@@ -12,3 +12,4 @@ mod pages;
 mod publishing;
 mod routes;
 mod sentences;
+mod usage;

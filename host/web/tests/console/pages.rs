@@ -27,7 +27,7 @@ both_databases! {
         let sample = page.forms().into_iter().find(|form| !form.get("sample").is_empty()).unwrap();
         let cart = browser.send(&sample).await.expect(200);
         let order = browser.send(&cart.form("/order")).await.expect(200).path;
-        let shop = ["", "/catalog", "/catalog?q=zzz", "/catalog/member-pricing", "/catalog/hello-discount/install", "/plugins", "/carts", "/orders", "/customers", "/products", "/notices", "/notices?all=1"];
+        let shop = ["", "/catalog", "/catalog?q=zzz", "/catalog/member-pricing", "/catalog/hello-discount/install", "/plugins", "/carts", "/orders", "/customers", "/products", "/notices", "/notices?all=1", "/usage", "/usage?by=day"];
         let mut paths: Vec<String> = shop.iter().map(|end| world.at(end)).collect();
         let tenant = format!("/console/operator/people/{}", world.shop.record.tenant.id);
         paths.extend([install.clone(), format!("{install}/uninstall"), cart.path.clone(), order, tenant]);
@@ -35,7 +35,7 @@ both_databases! {
             ["/console/publishers/heptad", "/console/publishers/heptad/upload", "/console/publishers/heptad/plugins/member-pricing", "/console/publishers/heptad/notices"]
                 .map(str::to_owned),
         );
-        paths.extend(["/console/operator", "/console/operator/tenants", "/console/operator/publishers", "/console/operator/notices"].map(str::to_owned));
+        paths.extend(["/console/operator", "/console/operator/tenants", "/console/operator/publishers", "/console/operator/limits", "/console/operator/limits/default", "/console/operator/notices"].map(str::to_owned));
         for path in &paths {
             for (language, word) in [("zh-CN", "退出登录"), ("en", "Sign out")] {
                 let separator = if path.contains('?') { '&' } else { '?' };

@@ -30,6 +30,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /plugins", Shop, &[]),
     ("shop /plugins/{install}", Shop, &[Owner]),
     ("shop /plugins/{install}/uninstall", Owner, &[Owner]),
+    ("shop /usage", Shop, &[]),
     ("shop /notices", Shop, &[]),
     ("shop /carts", Shop, &[Shop]),
     ("shop /carts/{cart}", Shop, &[Shop]),
@@ -47,6 +48,8 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("operating /versions/{version}", Operator, &[Operator]),
     ("operating /tenants", Operator, &[Operator]),
     ("operating /publishers", Operator, &[Operator]),
+    ("operating /limits", Operator, &[Operator]),
+    ("operating /limits/{profile}", Operator, &[Operator]),
     ("operating /notices", Operator, &[]),
     ("operating /people/{scope}", Operator, &[Operator]),
 ];
@@ -62,6 +65,7 @@ const FORMS: &[(&str, Who)] = &[
     ("shop /notices/{notice}", Shop),
     ("publishing /notices/{notice}", Publisher),
     ("operating /notices/{notice}", Operator),
+    ("operating /tenants/{tenant}/limits", Operator),
     ("shop /carts/{cart}/lines", Shop),
     ("shop /carts/{cart}/customer", Shop),
     ("shop /carts/{cart}/order", Shop),
@@ -191,6 +195,8 @@ async fn things(world: &World) -> Vec<(&'static str, String)> {
         ("{customer}", tail(&customer)),
         ("{product}", tail(&product)),
         ("{version}", tail(&version)),
+        ("{profile}", "default".to_owned()),
+        ("{tenant}", world.shop.record.tenant.id.to_string()),
         ("{scope}", world.shop.record.tenant.id.to_string()),
     ]
 }

@@ -90,6 +90,7 @@ fn every_sentence_is_asked_for() {
         "step-",
         "role-",
         "limit-name-",
+        "limit-field-",
         "severity-",
         "choice-",
         "breaker-effect-",

@@ -5,6 +5,7 @@ pub(super) mod catalog;
 pub(super) mod customers;
 pub(super) mod failures;
 pub(super) mod installs;
+pub(super) mod limits;
 pub(super) mod notices;
 pub(super) mod orders;
 pub(super) mod overview;
@@ -14,6 +15,7 @@ pub(super) mod publisher;
 pub(super) mod review;
 pub(super) mod sign_in;
 pub(super) mod tenants;
+pub(super) mod usage;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

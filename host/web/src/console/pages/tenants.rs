@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::{Currency, Locale};
 use heptad_platform::PlatformError;
+use heptad_platform::limit_profile::DEFAULT;
 use heptad_platform::publisher::{Publisher, publisher_create, publisher_list};
 use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create, tenant_list};
 
-use super::go;
+use super::{go, limits};
 use crate::console::desk::Operating;
 use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields, Listing};
@@ -27,6 +28,9 @@ struct TenantRow {
     locale: &'static str,
     created: String,
     people: String,
+    /// Where its limit profile is chosen.
+    limits: String,
+    limit_profile: String,
 }
 
 #[derive(Template)]
@@ -34,6 +38,7 @@ struct TenantRow {
 struct TenantsPage {
     shell: Shell,
     rows: Vec<TenantRow>,
+    profiles: Vec<String>,
     next: Option<String>,
     slug: String,
     name: String,
@@ -53,8 +58,11 @@ async fn tenants_page(desk: Operating, state: &AppState, listing: &Listing) -> R
         locale: record.tenant.locale.tag(),
         created: desk.look.date(record.created_at),
         people: format!("{}/people/{}", desk.shell.base, record.tenant.id),
+        limits: format!("{}/tenants/{}/limits", desk.shell.base, record.tenant.id),
+        limit_profile: record.limit_profile.clone().unwrap_or_else(|| DEFAULT.to_owned()),
     };
     Ok(TenantsPage {
+        profiles: limits::names(&desk, state).await?,
         rows: found.items.iter().map(row).collect(),
         next: found.next,
         slug: String::new(),
