@@ -435,7 +435,6 @@ usage-hours = Last 24 hours, by hour
 usage-days = Last 30 days, by day
 usage-none = No calls in this period
 usage-none-why = As soon as a price is computed with a plugin, its calls are counted here.
-usage-point = Where
 usage-calls = Calls
 usage-failures = Failures
 usage-no-failure = none

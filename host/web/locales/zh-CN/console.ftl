@@ -429,7 +429,6 @@ usage-hours = 最近 24 小时，按小时
 usage-days = 最近 30 天，按天
 usage-none = 这段时间没有调用
 usage-none-why = 只要有插件参与计价，调用就会计入这里。
-usage-point = 位置
 usage-calls = 调用次数
 usage-failures = 失败
 usage-no-failure = 无
