@@ -18,7 +18,7 @@ use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
 use heptad_runtime::package::pack;
-use heptad_runtime::{Runtime, RuntimeOptions};
+use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::{Store, StoreOptions};
 use heptad_web::{AppState, WebOptions, app};
 use tokio::task::JoinHandle;
@@ -159,13 +159,7 @@ impl Host {
 
     /// Uploads a plugin and approves it.
     pub(crate) async fn publish(&self, bytes: Vec<u8>) -> Result<()> {
-        let inspected = self.runtime.admit(bytes).await?;
-        let version = VersionIn {
-            manifest: inspected.manifest,
-            digest: inspected.digest,
-            size: inspected.size as u64,
-            imports: inspected.imports,
-        };
+        let version = VersionIn::from(self.runtime.admit(Package::open(bytes)?).await?);
         let create = async |mut tx| publisher_create(&mut tx, "heptad", "Heptad").await.map(|publisher| publisher.id);
         let id = match self.store.platform_write(&self.origin(), create).await {
             Ok(id) => id,

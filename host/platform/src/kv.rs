@@ -6,11 +6,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use heptad_model::id::InstallId;
-use heptad_model::{Page, PageRequest};
+use heptad_model::{Limit, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
+use serde_json::json;
 
 use crate::PlatformError;
+use crate::install::{Install, install_get};
 use crate::limit_profile::limits_of_tenant;
+use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 
 /// The most bytes of a key.
 pub const MAX_KEY: usize = 256;
@@ -114,14 +117,33 @@ pub async fn kv_bytes(tx: &mut Tx, install: InstallId) -> Result<i64, PlatformEr
 /// at once, one fails at the commit and runs again, and the sum stays true.
 async fn grow(tx: &mut Tx, install: InstallId, growth: i64) -> Result<(), PlatformError> {
     const GROW: &str = "update installs set kv_bytes = kv_bytes + $3 \
-                        where tenant_id = $1 and id = $2 and (kv_bytes + $3 <= $4 or $3 <= 0)";
+                        where tenant_id = $1 and id = $2 and (kv_bytes + $3 <= $4 or $3 <= 0) \
+                        returning kv_bytes";
     let limits = limits_of_tenant(tx).await?.unwrap_or_default();
     let quota = i64::try_from(limits.kv_bytes).unwrap_or(i64::MAX);
-    if tx.query(GROW).text(install).bind(growth).bind(quota).execute().await? == 1 {
-        return Ok(());
+    let grow = tx.query(GROW).text(install).bind(growth).bind(quota);
+    let Some(holds) = grow.fetch_optional(|row| row.int("kv_bytes")).await? else {
+        kv_bytes(tx, install).await?;
+        return Err(PlatformError::KvQuota(quota));
+    };
+    let is_near = |bytes: i64| bytes.saturating_mul(10) >= quota.saturating_mul(8);
+    if is_near(holds) && !is_near(holds - growth) {
+        near_post(tx, install, holds, quota).await?;
     }
-    kv_bytes(tx, install).await?;
-    Err(PlatformError::KvQuota(quota))
+    Ok(())
+}
+
+/// Tells the merchant, once for each time that the store grows past four fifths of its quota.
+async fn near_post(tx: &mut Tx, install: InstallId, used: i64, most: i64) -> Result<(), PlatformError> {
+    let Install { plugin, version, .. } = install_get(tx, install).await?;
+    let limit = Limit::Kv.code();
+    let notice = NoticeIn {
+        kind: NoticeKind::LimitNear,
+        subject: install.to_string(),
+        dedup: format!("limit:{install}:{limit}"),
+        detail: json!({"plugin": plugin, "version": version, "limit": limit, "used": used, "most": most}),
+    };
+    notice_post(tx, Audience::Merchant, &notice).await
 }
 
 /// The bytes that these keys hold now, with their values. A stored key has two digits a byte.

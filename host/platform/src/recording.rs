@@ -93,12 +93,6 @@ pub async fn recording_list(tx: &mut Tx, install: InstallId) -> Result<Vec<Recor
     tx.query(LIST).text(install).bind(now).fetch_all(RecordingHead::of).await
 }
 
-/// Removes a customer's recordings: part of erasing the customer. How many there were.
-pub async fn recording_erase(tx: &mut Tx, customer: CustomerId) -> Result<u64, StoreError> {
-    const ERASE: &str = "delete from recordings where tenant_id = $1 and customer_id = $2";
-    tx.query(ERASE).text(customer).execute().await
-}
-
 /// Removes at most `batch` recordings that have expired. How many there were.
 pub async fn recording_purge(tx: &mut Tx, batch: u32) -> Result<u64, StoreError> {
     const PURGE: &str = "delete from recordings where tenant_id = $1 and id in (select id from recordings \

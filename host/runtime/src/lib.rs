@@ -32,7 +32,7 @@ pub mod sandbox;
 mod span;
 pub mod tape;
 
-pub use package::{Inspected, PackageError};
+pub use package::{Inspected, Package, PackageError};
 pub use replay::{ReplayError, Replayed};
 pub use reporter::FLUSH_EVERY;
 pub use runtime::{Runtime, RuntimeError, RuntimeOptions};

@@ -27,7 +27,7 @@ use crate::imports::wasi::Seed;
 use crate::installs::{Installed, Installs, READ_EVERY};
 use crate::limits::Budget;
 use crate::observe;
-use crate::package::{Inspected, PackageError, inspect};
+use crate::package::{Inspected, Package, PackageError};
 use crate::points::Ask;
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
@@ -194,12 +194,9 @@ impl Runtime {
         self.installs.is_fresh()
     }
 
-    /// Checks an upload, compiles it apart, tries it, and stores it. What is refused leaves nothing behind.
-    pub async fn admit(&self, bytes: Vec<u8>) -> Result<Inspected, RuntimeError> {
-        let (inspected, bytes) =
-            tokio::task::spawn_blocking(move || inspect(&bytes).map(|inspected| (inspected, bytes)))
-                .await
-                .map_err(|error| RuntimeError::Engine(error.to_string()))??;
+    /// Compiles an upload apart, tries it, and stores it. What is refused leaves nothing behind.
+    pub async fn admit(&self, package: Package) -> Result<Inspected, RuntimeError> {
+        let Package { inspected, bytes } = package;
         let checked = self.codes.check(&inspected.digest, bytes.clone()).await?;
         self.try_out(&inspected, &checked.code).await?;
         self.components.put(&inspected.digest, &bytes).await?;

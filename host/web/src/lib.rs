@@ -24,6 +24,7 @@ mod span;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod upload;
 
 pub use error::{ApiError, ApiResult};
 pub use request::REQUEST_ID;

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use heptad_model::id::{CustomerId, PublisherId};
-use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Origin};
+use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Manifest, Origin};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{PluginVersion, Review, VersionIn, version_review, version_submit};
 use heptad_platform::principal::{Principal, Role, Scope};
@@ -18,7 +18,8 @@ use heptad_platform::session::{SignedIn, sign_in};
 use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
 use heptad_platform::user::{HeldRole, User, UserIn, user_create};
-use heptad_runtime::{Runtime, RuntimeOptions};
+use heptad_runtime::package::{MANIFEST_SECTION, inspect, pack};
+use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -137,6 +138,28 @@ pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}: {HINT}", file.display()))
 }
 
+/// The component within a packed plugin: the manifest is its last section.
+fn without_manifest(packed: &[u8]) -> &[u8] {
+    let name = MANIFEST_SECTION.as_bytes();
+    let at = packed.windows(name.len()).rposition(|window| window == name).expect(HINT);
+    // Before the name: its length in one byte, the section's size in LEB128, the section's id.
+    let mut size = packed.len() - (at - 1);
+    let mut digits = 1;
+    while size >= 0x80 {
+        size >>= 7;
+        digits += 1;
+    }
+    &packed[..at - 1 - digits - 1]
+}
+
+/// The packed guest with another manifest.
+pub fn repacked(name: &str, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
+    let packed = guest(name);
+    let mut manifest = inspect(&packed).expect(HINT).manifest;
+    change(&mut manifest);
+    pack(without_manifest(&packed), &manifest).expect("the manifest fits")
+}
+
 /// The options of a test's router: limits that a test does not meet by accident.
 pub fn options(database: &TestDatabase) -> WebOptions {
     let generous = Limit { per_second: 100_000, burst: 100_000 };
@@ -248,15 +271,10 @@ impl TestHost {
     pub async fn approved(&self, guests: &[&str]) -> Vec<PluginVersion> {
         let mut versions = Vec::new();
         for name in guests {
-            let inspected =
-                self.state.runtime.admit(guest(name)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let publisher = self.publisher(&inspected.manifest.publisher).await.id;
-            let input = VersionIn {
-                manifest: inspected.manifest,
-                digest: inspected.digest,
-                size: inspected.size as u64,
-                imports: inspected.imports,
-            };
+            let package = Package::open(guest(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let admitted = self.state.runtime.admit(package).await;
+            let input = VersionIn::from(admitted.unwrap_or_else(|error| panic!("{name}: {error}")));
+            let publisher = self.publisher(&input.manifest.publisher).await.id;
             let submit = async |mut tx| {
                 let submitted = version_submit(&mut tx, publisher, &input).await?;
                 version_review(&mut tx, submitted.version.id, Review::Approve, "").await

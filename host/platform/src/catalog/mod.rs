@@ -16,7 +16,7 @@ pub use browse::{
     Plugin, plugin_get, plugin_list, plugin_of_publisher_list, version_approved_get, version_approved_list,
 };
 pub use review::{Review, version_queue, version_review};
-pub use submit::{Submitted, VersionIn, version_submit};
+pub use submit::{Submitted, VersionIn, version_check, version_submit};
 
 use crate::PlatformError;
 

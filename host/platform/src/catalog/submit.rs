@@ -33,34 +33,50 @@ pub struct Submitted {
     pub created: bool,
 }
 
-/// Takes a version in for review. The first submission of a plugin claims its name for the publisher; submitting the same
-/// bytes again changes nothing.
-///
-/// Refused with `publisher-mismatch`, `plugin-name-taken`, `version-exists`, `import-not-permitted` or `import-unknown`.
-pub async fn version_submit(
+/// What submitting would refuse, before anything is compiled or stored: `publisher-mismatch`, `plugin-name-taken`,
+/// `version-exists`, `import-not-permitted` or `import-unknown`. Gives the version of the same bytes, where there is one.
+pub async fn version_check(
     tx: &mut PlatformTx,
     publisher: PublisherId,
     input: &VersionIn,
-) -> Result<Submitted, PlatformError> {
-    const INSERT: &str = "insert into plugin_versions (id, plugin, version, digest, size, manifest, imports, state, note, submitted_at) \
-                          values ($1, $2, $3, $4, $5, $6, $7, 'submitted', '', $8)";
+) -> Result<Option<PluginVersion>, PlatformError> {
     let manifest = &input.manifest;
     let publisher = publisher_get(tx, publisher).await?;
     if manifest.publisher != publisher.slug {
         return Err(PlatformError::PublisherMismatch { named: manifest.publisher.clone(), submitter: publisher.slug });
     }
     checked(input)?;
-    name_claim(tx, publisher.id, &manifest.name).await?;
-    if let Some((id, digest)) = present(tx, &manifest.name, &manifest.version).await? {
-        if digest != input.digest {
-            return Err(PlatformError::VersionExists {
-                plugin: manifest.name.clone(),
-                version: manifest.version.clone(),
-            });
-        }
-        return Ok(Submitted { version: version_get(tx, id).await?, created: false });
+    if owner(tx, &manifest.name).await?.is_some_and(|owner| owner != publisher.id) {
+        return Err(PlatformError::PluginNameTaken(manifest.name.clone()));
     }
+    match present(tx, &manifest.name, &manifest.version).await? {
+        Some((id, digest)) if digest == input.digest => Ok(Some(version_get(tx, id).await?)),
+        Some(_) => {
+            Err(PlatformError::VersionExists { plugin: manifest.name.clone(), version: manifest.version.clone() })
+        }
+        None => Ok(None),
+    }
+}
+
+/// Takes a version in for review. The first submission of a plugin claims its name for the publisher; submitting the same
+/// bytes again changes nothing. Refused as [`version_check`] says.
+pub async fn version_submit(
+    tx: &mut PlatformTx,
+    publisher: PublisherId,
+    input: &VersionIn,
+) -> Result<Submitted, PlatformError> {
+    const CLAIM: &str = "insert into plugins (name, publisher_id, latest, search, created_at) values ($1, $2, null, '', $3) \
+                         on conflict do nothing";
+    const INSERT: &str = "insert into plugin_versions (id, plugin, version, digest, size, manifest, imports, state, note, submitted_at) \
+                          values ($1, $2, $3, $4, $5, $6, $7, 'submitted', '', $8)";
+    if let Some(version) = version_check(tx, publisher, input).await? {
+        return Ok(Submitted { version, created: false });
+    }
+    let manifest = &input.manifest;
     let (id, now) = (VersionId::generate(&tx.origin().env), tx.origin().now());
+    if tx.query(CLAIM).bind(&manifest.name).text(publisher).bind(now).execute().await? == 1 {
+        tx.audit("plugin.created", &manifest.name, &json!({"publisher": publisher})).await?;
+    }
     let size = i64::try_from(input.size).map_err(|_| PlatformError::field("size", "is out of range"))?;
     tx.query(INSERT)
         .text(id)
@@ -78,19 +94,10 @@ pub async fn version_submit(
     Ok(Submitted { version: version_get(tx, id).await?, created: true })
 }
 
-/// The first publisher that submits a plugin of this name owns it.
-async fn name_claim(tx: &mut PlatformTx, publisher: PublisherId, name: &str) -> Result<(), PlatformError> {
-    const CLAIM: &str = "insert into plugins (name, publisher_id, latest, search, created_at) values ($1, $2, null, '', $3) \
-                         on conflict do nothing";
-    let now = tx.origin().now();
-    if tx.query(CLAIM).bind(name).text(publisher).bind(now).execute().await? == 1 {
-        return Ok(tx.audit("plugin.created", name, &json!({"publisher": publisher})).await?);
-    }
+/// The publisher that was the first to submit a plugin of this name.
+async fn owner(tx: &mut PlatformTx, name: &str) -> Result<Option<PublisherId>, PlatformError> {
     let owner = tx.query("select publisher_id from plugins where name = $1").bind(name);
-    match owner.fetch_one(|row| row.parse::<PublisherId>("publisher_id")).await? == publisher {
-        true => Ok(()),
-        false => Err(PlatformError::PluginNameTaken(name.to_owned())),
-    }
+    Ok(owner.fetch_optional(|row| row.parse("publisher_id")).await?)
 }
 
 async fn present(

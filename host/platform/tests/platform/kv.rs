@@ -4,8 +4,10 @@ use heptad_model::id::InstallId;
 use heptad_model::{Ctx, Env, Limits, Origin, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::kv::*;
-use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
+use heptad_platform::limit_profile::{DEFAULT, limit_profile_put, tenant_limit_profile_put};
+use heptad_platform::notice::{NoticeKind, notice_list};
 use heptad_store::{Store, both_databases};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -136,6 +138,31 @@ both_databases! {
             done.unwrap();
             assert_eq!(set(&store, &ctx, id, &two).await.map_err(|error| error.code()), if fits { Ok(()) } else { Err("kv-quota") });
         }
+    }
+
+    async fn a_store_that_grows_past_four_fifths_of_its_quota_is_told_once(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let (ctx, id) = installed(&store, &env).await;
+        let limits = Limits { kv_bytes: 1_000, ..Limits::default() };
+        let put = async |mut tx| limit_profile_put(&mut tx, DEFAULT, &limits).await;
+        store.platform_write(&Origin::system("test", env.clone()), put).await.unwrap();
+        let told = async || {
+            let page = PageRequest::new(None, None).unwrap();
+            let list = store.read(&ctx, async |mut tx| notice_list(&mut tx, true, &page).await);
+            list.await.unwrap().items.into_iter().map(|notice| (notice.kind, notice.detail, notice.occurrences)).collect::<Vec<_>>()
+        };
+        set(&store, &ctx, id, &[entry("a", &[1; 798])]).await.unwrap();
+        assert_eq!(told().await, []);
+        for size in [799, 999] {
+            set(&store, &ctx, id, &[entry("a", &vec![1; size])]).await.unwrap();
+            let detail = json!({"plugin": "half-price", "version": "1.0.0", "limit": "kv-quota", "used": 800, "most": 1_000});
+            assert_eq!(told().await, [(NoticeKind::LimitNear, detail, 1)]);
+        }
+        // Below and above again: told again.
+        for size in [1, 899] {
+            set(&store, &ctx, id, &[entry("a", &vec![1; size])]).await.unwrap();
+        }
+        assert_eq!(told().await[0].2, 2);
     }
 
     async fn two_tenants_share_keys_and_see_nothing_of_each_other(database: TestDatabase) {

@@ -56,3 +56,50 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![equal(0, own)?, equal(2, libc::SIGABRT as u64)?])?]);
     Ok(rules)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    /// What the child tries, in the environment.
+    const TRIES: &str = "HEPTAD_TEST_TRIES";
+
+    /// Something that compiling does not need.
+    fn attempt(what: &str) {
+        match what {
+            "read a file" => drop(std::fs::read("/proc/self/status")),
+            "write a file" => drop(std::fs::write("/dev/null", "x")),
+            "open a socket" => drop(std::net::UdpSocket::bind("127.0.0.1:0")),
+            "start a program" => drop(Command::new("/bin/true").status()),
+            "start a thread" => drop(std::thread::spawn(|| {}).join()),
+            "nothing" => {}
+            other => panic!("no attempt `{other}`"),
+        }
+    }
+
+    #[test]
+    fn a_confined_process_is_killed_by_the_first_system_call_that_it_should_not_make() {
+        const SIGSYS: i32 = 31;
+        if let Ok(what) = std::env::var(TRIES) {
+            confine().expect("the kernel filters system calls");
+            attempt(&what);
+            std::process::exit(0);
+        }
+        let name = std::thread::current().name().expect("the harness names its threads").to_owned();
+        for (what, signal) in [
+            ("nothing", None),
+            ("read a file", Some(SIGSYS)),
+            ("write a file", Some(SIGSYS)),
+            ("open a socket", Some(SIGSYS)),
+            ("start a program", Some(SIGSYS)),
+            ("start a thread", Some(SIGSYS)),
+        ] {
+            let mut child = Command::new(std::env::current_exe().expect("this program"));
+            let output = child.args(["--exact", &name, "--nocapture"]).env(TRIES, what).output().expect("it starts");
+            assert_eq!(output.status.signal(), signal, "{what}: {output:?}");
+        }
+    }
+}

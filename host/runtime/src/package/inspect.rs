@@ -1,6 +1,7 @@
 //! Reading an upload: header, sections, manifest, imports and exports. Everything here is hostile until it is through.
 
 use heptad_model::{Manifest, Point};
+use heptad_platform::catalog::VersionIn;
 use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload, Validator, WasmFeatures};
 
 use super::imports::check_imports;
@@ -25,6 +26,28 @@ pub struct Inspected {
     pub size: usize,
     /// The functions that it imports, as `package/interface#function`, WASI left out.
     pub imports: Vec<String>,
+}
+
+impl From<Inspected> for VersionIn {
+    fn from(inspected: Inspected) -> Self {
+        let Inspected { manifest, digest, size, imports } = inspected;
+        Self { manifest, digest, size: size as u64, imports }
+    }
+}
+
+/// A packed component that was read and checked, with its bytes.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// What it says, and what it is.
+    pub inspected: Inspected,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Package {
+    /// Reads and checks the bytes; compiles nothing. Large ones take a while: not for a thread that serves others.
+    pub fn open(bytes: Vec<u8>) -> Result<Self, PackageError> {
+        Ok(Self { inspected: inspect(&bytes)?, bytes })
+    }
 }
 
 /// Reads and checks a packed component; compiles nothing.

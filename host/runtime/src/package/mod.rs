@@ -5,7 +5,7 @@ mod inspect;
 mod pack;
 mod shape;
 
-pub use inspect::{Inspected, inspect};
+pub use inspect::{Inspected, Package, inspect};
 pub use pack::pack;
 
 use heptad_model::Permission;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heptad_model::Env;
-use heptad_runtime::{Runtime, RuntimeOptions};
+use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::dialect::Dialect;
 use heptad_store::testing::TestDatabase;
 
@@ -21,7 +21,7 @@ async fn admit(folder: &Path, key: [u8; 32], name: &str) -> PathBuf {
         record_one_in: 0,
     };
     let runtime = Runtime::start(options, database.open().await, Env::system()).await.unwrap();
-    let digest = runtime.admit(guest(name)).await.unwrap().digest;
+    let digest = runtime.admit(Package::open(guest(name)).unwrap()).await.unwrap().digest;
     let files = std::fs::read_dir(folder.join("code")).unwrap().map(|entry| entry.unwrap().path());
     let found: Vec<PathBuf> =
         files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with(&digest)).collect();

@@ -12,7 +12,7 @@ use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit
 use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
-use heptad_runtime::{Runtime, RuntimeError, RuntimeOptions};
+use heptad_runtime::{Inspected, Package, Runtime, RuntimeError, RuntimeOptions};
 use heptad_store::Store;
 use heptad_store::dialect::Dialect;
 use heptad_store::testing::TestDatabase;
@@ -83,16 +83,15 @@ impl Host {
         self.publish_packed(guest(name)).await.unwrap();
     }
 
+    /// Takes an upload in, as the host does before its catalog has it.
+    pub(crate) async fn admit(&self, packed: Vec<u8>) -> Result<Inspected, RuntimeError> {
+        self.runtime.admit(Package::open(packed)?).await
+    }
+
     /// Publishes a packed component, if the host takes it.
     pub(crate) async fn publish_packed(&self, packed: Vec<u8>) -> Result<(), RuntimeError> {
-        let inspected = self.runtime.admit(packed).await?;
+        let version = VersionIn::from(self.admit(packed).await?);
         let origin = Origin::system("test", self.env.clone());
-        let version = VersionIn {
-            manifest: inspected.manifest,
-            digest: inspected.digest,
-            size: inspected.size as u64,
-            imports: inspected.imports,
-        };
         let submitted = async {
             let publisher = self
                 .store

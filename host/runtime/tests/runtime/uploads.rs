@@ -62,7 +62,7 @@ async fn each_wrong_file_is_refused_by_its_own_word() {
         ("upload-too-large", vec![0; (32 << 20) + 1]),
     ];
     for (word, bytes) in cases {
-        let error = host.runtime.admit(bytes).await.err().unwrap_or_else(|| panic!("{word} was admitted"));
+        let error = host.admit(bytes).await.err().unwrap_or_else(|| panic!("{word} was admitted"));
         assert_eq!(error.code(), word, "{error}");
     }
     let stored = std::fs::read_dir(&host.components).unwrap().count();
@@ -86,8 +86,8 @@ fn stranger(interface: &str, function: &str) -> Vec<u8> {
 #[tokio::test]
 async fn the_same_bytes_again_are_stored_once() {
     let host = Host::start().await;
-    let inspected = host.runtime.admit(guest("hello-discount")).await.unwrap();
-    let again = host.runtime.admit(guest("hello-discount")).await.unwrap();
+    let inspected = host.admit(guest("hello-discount")).await.unwrap();
+    let again = host.admit(guest("hello-discount")).await.unwrap();
     assert_eq!(inspected.digest, again.digest);
     assert_eq!(std::fs::read_dir(&host.components).unwrap().count(), 1);
 }

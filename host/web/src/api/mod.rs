@@ -22,6 +22,7 @@ mod plugins;
 mod products;
 mod publishers;
 mod quotes;
+mod recordings;
 mod registry;
 mod scope;
 mod shared;
@@ -96,6 +97,7 @@ pub const ROUTES: &[RouteRow] = &[
     row("POST", "/v1/installs", Owner::ROLES),
     row("GET", "/v1/installs/{install}", Staff::ROLES),
     row("DELETE", "/v1/installs/{install}", Owner::ROLES),
+    row("GET", "/v1/installs/{install}/recordings", Staff::ROLES),
     row("PUT", "/v1/installs/{install}/settings", Staff::ROLES),
     row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
     row("POST", "/v1/installs/{install}/enable", Staff::ROLES),
@@ -206,6 +208,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::order_read))
         .routes(routes!(orders::order_why))
         .routes(routes!(payments::payment_all, payments::payment_post))
+        .routes(routes!(recordings::recording_all))
         .routes(routes!(usage::usage_all))
         .routes(routes!(limits::limit_all))
         .routes(routes!(limits::limit_profile_all))

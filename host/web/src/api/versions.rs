@@ -7,13 +7,10 @@ use heptad_model::Origin;
 use heptad_model::id::VersionId;
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
-    PluginVersion, Review, VersionIn, plugin_of_publisher_list, version_get, version_list, version_queue,
-    version_review, version_submit,
+    PluginVersion, Review, plugin_of_publisher_list, version_get, version_list, version_queue, version_review,
 };
 use heptad_platform::principal::Role;
 use heptad_platform::publisher::publisher_get;
-use heptad_runtime::RuntimeError;
-use heptad_runtime::package::inspect;
 use heptad_store::PlatformTx;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -24,6 +21,7 @@ use crate::auth::{Maker, MakerOrOperator, Operator};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Body, PageQuery, Params, PathOf, Upload};
 use crate::state::AppState;
+use crate::upload;
 
 /// The reviewer's words.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -50,31 +48,9 @@ pub(super) async fn version_post(
     Upload(bytes): Upload,
 ) -> ApiResult<(StatusCode, Json<VersionOut>)> {
     let publisher = maker.publisher()?;
-    let bytes = own_bytes(&state, &maker, bytes.into()).await?;
-    let inspected = state.runtime.admit(bytes).await?;
-    let input = VersionIn {
-        manifest: inspected.manifest,
-        digest: inspected.digest,
-        size: inspected.size as u64,
-        imports: inspected.imports,
-    };
-    let submit = async |mut tx| version_submit(&mut tx, publisher, &input).await;
-    let submitted = state.store.platform_write(&maker.origin, submit).await?;
+    let submitted = upload::submit(&state, &maker.origin, publisher, bytes.into()).await?;
     let status = if submitted.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(submitted.version.into())))
-}
-
-/// Refuses another publisher's plugin before it is compiled and stored.
-async fn own_bytes(state: &AppState, maker: &Maker, bytes: Vec<u8>) -> ApiResult<Vec<u8>> {
-    let id = maker.publisher()?;
-    let (inspected, bytes) =
-        tokio::task::spawn_blocking(move || (inspect(&bytes), bytes)).await.map_err(ApiError::internal)?;
-    let named = inspected.map_err(RuntimeError::from)?.manifest.publisher;
-    let own = state.store.platform_read(&maker.origin, async |mut tx| publisher_get(&mut tx, id).await).await?.slug;
-    if named == own {
-        return Ok(bytes);
-    }
-    Err(PlatformError::PublisherMismatch { named, submitter: own }.into())
 }
 
 /// Lists the versions that wait for a review, the oldest first.

@@ -35,12 +35,20 @@ pub(crate) fn require_json(headers: &HeaderMap) -> ApiResult<()> {
         .with_hint("send the header `Content-Type: application/json`"))
 }
 
-/// The whole body; 413 with this code when it is larger, before it is read where its length is told.
+/// The whole body; 413 with this code when it is larger, before it is read where its length is told; 415 when it is
+/// compressed.
 pub(crate) async fn bytes_within(request: Request, most: usize, code: &'static str) -> ApiResult<Bytes> {
     let too_large = || {
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, code, format!("the body has more than {most} bytes"))
             .with_hint(format!("send at most {most} bytes"))
     };
+    // What comes compressed would be as large as it likes once it is unpacked; nothing here unpacks.
+    let coding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes());
+    if !matches!(coding, None | Some(b"" | b"identity")) {
+        let detail = "the body must not be compressed";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail)
+            .with_hint("leave out the header `Content-Encoding`, and send the body as it is"));
+    }
     let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if told.is_some_and(|length| length > most as u64) {
         return Err(too_large());

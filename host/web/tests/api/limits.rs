@@ -93,6 +93,24 @@ both_databases! {
         assert_eq!(nothing, json!([]));
     }
 
+    async fn recorded_calls_are_listed_for_the_shop_that_made_them(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        host.approved(&["hello-discount"]).await;
+        let (shop, other) = (host.shop("own", "CNY").await, host.shop("other", "CNY").await);
+        sku(&host, &shop, "A", 1_000, &[]).await;
+        let install = installed(&host, &shop, "hello-discount", json!({})).await;
+        let path = format!("/v1/installs/{install}/recordings");
+        assert_eq!(host.get(&shop.staff, &path).await.expect(200), json!([]));
+        let lines = json!({"lines": [{"sku": "A", "quantity": 1}]});
+        let quote = host.post(&shop.shop, "/v1/quotes?include=trace", &lines).await.expect(201);
+        host.state.runtime.flush().await;
+        let listed = host.get(&shop.staff, &path).await.expect(200);
+        assert_eq!(listed[0]["call"], quote["trace"]["calls"][0]["id"]);
+        assert_eq!((&listed[0]["outcome"], &listed[0]["version"]), (&json!("answered"), &json!("0.1.0")));
+        assert_eq!(listed[0]["expires_at"], "2026-01-09T03:04:05.678Z");
+        assert_eq!(host.get(&other.staff, &path).await.problem(404), "not-found");
+    }
+
     async fn refusals_of_any_kind_are_problems(database: TestDatabase) {
         let host = TestHost::start(database).await;
         let shop = host.shop("own", "CNY").await;

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, header};
 use heptad_store::both_databases;
-use heptad_web::testing::{Answer, TestHost, guest};
+use heptad_web::testing::{Answer, TestHost, guest, repacked};
 use serde_json::json;
 use wasm_encoder::{
     Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, CustomSection, InstanceType,
@@ -99,6 +99,36 @@ both_databases! {
         let versions = "/v1/own-plugins/hello-discount/versions";
         assert_eq!(host.get(&own.token, versions).await.expect(200)["items"][0]["state"], "submitted");
         assert_eq!(host.get(&other.token, versions).await.problem(404), "not-found");
+    }
+
+    async fn what_the_catalog_refuses_leaves_nothing_stored(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let (own, other) = (host.publisher("heptad").await, host.publisher("somebody").await);
+        upload(&host, &own.token, guest("hello-discount")).await.expect(201);
+        let stored = host.stored_components();
+        // Other bytes of a version that exists; a name that belongs to somebody else.
+        let changed = repacked("hello-discount", |manifest| manifest.license = "MIT".to_owned());
+        assert_eq!(upload(&host, &own.token, changed).await.problem(409), "version-exists");
+        let taken = repacked("hello-discount", |manifest| manifest.publisher = "somebody".to_owned());
+        assert_eq!(upload(&host, &other.token, taken).await.problem(409), "plugin-name-taken");
+        assert_eq!(host.stored_components(), stored);
+    }
+
+    async fn a_compressed_body_is_refused_and_not_unpacked(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        let publisher = host.publisher("heptad").await;
+        // A thousand zeros in gzip, and more in its length than there are.
+        let bomb = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xed\xc1\x01\x0d\0\0\0\xc2\xa0\xf7Om\x0e7\xa0\0".to_vec();
+        for (path, kind) in [("/v1/versions", "application/wasm"), ("/v1/quotes", "application/json")] {
+            let token = if path == "/v1/versions" { &publisher.token } else { &host.shop("tea", "CNY").await.shop };
+            let request = Request::post(path)
+                .header(header::AUTHORIZATION, format!("Bearer {token}"))
+                .header(header::CONTENT_TYPE, kind)
+                .header(header::CONTENT_ENCODING, "gzip");
+            let answer = host.send(request.body(Body::from(bomb.clone())).unwrap()).await;
+            assert_eq!(answer.problem(415), "unsupported-encoding", "{path}");
+        }
+        assert_eq!(host.stored_components(), 0);
     }
 
     async fn an_upload_says_what_it_is(database: TestDatabase) {

@@ -4,13 +4,13 @@ use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, product_create, sku_create};
 use heptad_capabilities::members::{Customer, CustomerIn, customer_create};
 use heptad_model::manifest::PermissionWish;
-use heptad_model::{Manifest, Minor, Permission};
+use heptad_model::{Minor, Permission};
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::user::{HeldRole, User};
 use heptad_platform::{PlatformError, Role, Scope};
-use heptad_runtime::package::{MANIFEST_SECTION, inspect, pack};
+use heptad_runtime::Package;
 use heptad_store::testing::TestDatabase;
-use heptad_web::testing::{TestHost, TestShop, guest};
+use heptad_web::testing::{TestHost, TestShop, repacked};
 
 /// A host with one shop and its owner.
 pub(crate) struct World {
@@ -76,48 +76,21 @@ pub(crate) fn role(role: Role, shop: &TestShop) -> HeldRole {
 
 /// Member pricing with two more wishes that it does not need, both optional: four in all.
 pub(crate) async fn member_pricing_with_four_permissions(host: &TestHost) {
-    let packed = guest("member-pricing");
-    let mut manifest = inspect(&packed).unwrap().manifest;
-    for name in [Permission::MembersTagsRead, Permission::MallInventoryRead] {
-        let purpose = [("zh-CN", "以后按标签定价"), ("en", "for prices by tag, later")];
-        let purpose = purpose.into_iter().map(|(tag, text)| (tag.to_owned(), text.to_owned())).collect();
-        manifest.permissions.push(PermissionWish { name, optional: true, purpose });
-    }
-    submit(host, &pack(without_manifest(&packed), &manifest).unwrap(), true).await;
-}
-
-/// The component within a packed plugin: the manifest is its last section.
-fn without_manifest(packed: &[u8]) -> &[u8] {
-    let name = MANIFEST_SECTION.as_bytes();
-    let at = packed.windows(name.len()).rposition(|window| window == name).unwrap();
-    // Before the name: its length in one byte, the section's size in LEB128, the section's id.
-    let mut size = packed.len() - (at - 1);
-    let mut digits = 1;
-    while size >= 0x80 {
-        size >>= 7;
-        digits += 1;
-    }
-    &packed[..at - 1 - digits - 1]
-}
-
-/// The packed guest with another manifest.
-pub(crate) fn repacked(name: &str, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
-    let packed = guest(name);
-    let mut manifest = inspect(&packed).unwrap().manifest;
-    change(&mut manifest);
-    pack(without_manifest(&packed), &manifest).unwrap()
+    let packed = repacked("member-pricing", |manifest| {
+        for name in [Permission::MembersTagsRead, Permission::MallInventoryRead] {
+            let purpose = [("zh-CN", "以后按标签定价"), ("en", "for prices by tag, later")];
+            let purpose = purpose.into_iter().map(|(tag, text)| (tag.to_owned(), text.to_owned())).collect();
+            manifest.permissions.push(PermissionWish { name, optional: true, purpose });
+        }
+    });
+    submit(host, &packed, true).await;
 }
 
 /// Submits a packed plugin by the publisher that it names, and approves it if wanted.
 pub(crate) async fn submit(host: &TestHost, packed: &[u8], approve: bool) {
-    let inspected = host.state.runtime.admit(packed.to_vec()).await.unwrap();
-    let publisher = host.publisher(&inspected.manifest.publisher).await.id;
-    let input = VersionIn {
-        manifest: inspected.manifest,
-        digest: inspected.digest,
-        size: inspected.size as u64,
-        imports: inspected.imports,
-    };
+    let package = Package::open(packed.to_vec()).unwrap();
+    let input = VersionIn::from(host.state.runtime.admit(package).await.unwrap());
+    let publisher = host.publisher(&input.manifest.publisher).await.id;
     let write = async |mut tx| {
         let submitted = version_submit(&mut tx, publisher, &input).await?;
         if approve {

@@ -3,10 +3,10 @@
 use heptad_platform::user::HeldRole;
 use heptad_platform::{Role, Scope};
 use heptad_store::both_databases;
-use heptad_web::testing::{TestHost, guest};
+use heptad_web::testing::{TestHost, guest, repacked};
 
 use crate::browser::Browser;
-use crate::fixture::{World, repacked};
+use crate::fixture::World;
 
 both_databases! {
     async fn an_upload_is_reviewed_before_merchants_see_it(database: TestDatabase) {

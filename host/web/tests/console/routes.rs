@@ -4,6 +4,8 @@ use heptad_platform::user::HeldRole;
 use heptad_platform::{Role, Scope};
 use heptad_store::both_databases;
 
+use heptad_web::testing::repacked;
+
 use crate::browser::{Browser, Form, Page};
 use crate::fixture::{World, role, submit};
 
@@ -104,7 +106,7 @@ both_databases! {
     async fn every_route_by_every_person(database: TestDatabase) {
         let world = World::start(database).await;
         world.host.approved(&["member-pricing", "purchase-limits"]).await;
-        submit(&world.host, &crate::fixture::repacked("hello-discount", |manifest| manifest.version = "9.0.0".to_owned()), false).await;
+        submit(&world.host, &repacked("hello-discount", |manifest| manifest.version = "9.0.0".to_owned()), false).await;
         let other = world.host.shop("other", "CNY").await;
         let publisher = world.host.publisher("heptad").await.id;
         let stranger_publisher = world.host.publisher("stranger").await.id;

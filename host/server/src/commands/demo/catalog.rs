@@ -6,6 +6,7 @@ use heptad_model::Origin;
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::publisher::{Publisher, publisher_create};
+use heptad_runtime::{Package, RuntimeError};
 use heptad_store::PlatformTx;
 use heptad_web::AppState;
 
@@ -26,14 +27,9 @@ pub(super) async fn publish(state: &AppState, origin: &Origin, folder: &Path) ->
         let bytes = tokio::fs::read(&file).await.during(|| format!("cannot read the plugin {}", file.display()));
         let bytes =
             bytes.kind(Kind::Input).or_hint(|| "`cargo xtask guests` builds and packs the plugins".to_owned())?;
-        let refused = |error| CliError::new(Kind::Input, format!("{}: {error}", file.display()));
-        let inspected = state.runtime.admit(bytes).await.map_err(refused)?;
-        let version = VersionIn {
-            manifest: inspected.manifest,
-            digest: inspected.digest,
-            size: inspected.size as u64,
-            imports: inspected.imports,
-        };
+        let refused = |error: RuntimeError| CliError::new(Kind::Input, format!("{}: {error}", file.display()));
+        let package = Package::open(bytes).map_err(|error| refused(error.into()))?;
+        let version = VersionIn::from(state.runtime.admit(package).await.map_err(refused)?);
         let publish = async |mut tx: PlatformTx| {
             let submitted = version_submit(&mut tx, publisher.id, &version).await?;
             version_review(&mut tx, submitted.version.id, Review::Approve, "").await?;

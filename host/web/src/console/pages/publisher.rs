@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use heptad_model::{Locale, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
-    PluginVersion, VersionIn, VersionState, plugin_of_publisher_list, version_list, version_submit,
+    PluginVersion, Submitted, VersionState, plugin_of_publisher_list, version_list,
 };
 use heptad_runtime::limits::UPLOAD_BYTES;
 use heptad_store::PlatformTx;
@@ -21,6 +21,7 @@ use crate::console::shell::{Shell, page, page_with};
 use crate::console::visit::Visit;
 use crate::error::ApiError;
 use crate::state::AppState;
+use crate::upload;
 
 /// The most bytes of the upload's form: the file and a little around it.
 pub(in crate::console) const UPLOAD_FORM: usize = UPLOAD_BYTES + (64 << 10);
@@ -197,23 +198,12 @@ pub(in crate::console) async fn upload_post(
         let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "no-file", "no file was chosen");
         return refused(desk, error);
     };
-    let inspected = match state.runtime.admit(bytes.to_vec()).await {
-        Ok(inspected) => inspected,
-        Err(error) => return refused(desk, ApiError::from(error)),
-    };
-    let input = VersionIn {
-        manifest: inspected.manifest,
-        digest: inspected.digest,
-        size: inspected.size as u64,
-        imports: inspected.imports,
-    };
-    let write = async |mut tx| version_submit(&mut tx, desk.publisher.id, &input).await;
-    match state.store.platform_write(&desk.origin, write).await {
-        Ok(submitted) => {
-            let done = if submitted.created { "submitted" } else { "submitted-before" };
-            Ok(go(format!("{}/plugins/{}?done={done}", desk.shell.base, input.manifest.name)))
+    match upload::submit(&state, &desk.origin, desk.publisher.id, bytes.to_vec()).await {
+        Ok(Submitted { version, created }) => {
+            let done = if created { "submitted" } else { "submitted-before" };
+            Ok(go(format!("{}/plugins/{}?done={done}", desk.shell.base, version.plugin)))
         }
-        Err(error) => refused(desk, ApiError::from(error)),
+        Err(error) => refused(desk, error),
     }
 }
 
