@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entropy::{Entropy, OsEntropy, SeededEntropy};
+use crate::entropy::{Entropy, SecureEntropy, SeededEntropy};
 use crate::id::{CustomerId, InstallId, RequestId, TenantId, TokenId, UserId};
 use crate::locale::Locale;
 use crate::money::Currency;
@@ -22,9 +22,9 @@ pub struct Env {
 }
 
 impl Env {
-    /// The machine's clock and the operating system's randomness.
+    /// The machine's clock and secure randomness.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), manual: None }
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SecureEntropy), manual: None }
     }
 
     /// For tests: a clock that stands still at this moment until [`Env::advance`], and repeatable randomness.

@@ -1,7 +1,8 @@
 //! Randomness, passed in so that tests and replays repeat.
 
-use std::cell::RefCell;
 use std::sync::Mutex;
+
+use rand::Rng as _;
 
 /// A source of random bytes.
 pub trait Entropy: Send + Sync {
@@ -9,36 +10,15 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The operating system's randomness, taken in advance by each thread: ids are made at every request, and asking for
-/// each would be a system call.
+/// Randomness for ids and secrets: a generator in each thread (ChaCha, by the `rand` crate) that takes its seed from the
+/// operating system, again and again. Ids are made at every request, and asking the system for each would be a call of
+/// microseconds.
 #[derive(Debug, Default)]
-pub struct OsEntropy;
+pub struct SecureEntropy;
 
-/// How many bytes a thread takes at once.
-const AHEAD: usize = 1_024;
-
-thread_local! {
-    /// Bytes that were taken and not given out, at the end of the buffer; what was given out is wiped.
-    static TAKEN: RefCell<(usize, [u8; AHEAD])> = const { RefCell::new((0, [0; AHEAD])) };
-}
-
-impl Entropy for OsEntropy {
+impl Entropy for SecureEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        // Without randomness no secret can be made: stopping is the only safe answer.
-        let ask = |bytes: &mut [u8]| getrandom::fill(bytes).expect("the operating system gives random bytes");
-        if bytes.len() > AHEAD / 4 {
-            return ask(bytes);
-        }
-        TAKEN.with_borrow_mut(|(left, buffer)| {
-            if *left < bytes.len() {
-                ask(buffer);
-                *left = AHEAD;
-            }
-            let given = &mut buffer[*left - bytes.len()..*left];
-            bytes.copy_from_slice(given);
-            given.fill(0);
-            *left -= bytes.len();
-        });
+        rand::rng().fill_bytes(bytes);
     }
 }
 
@@ -71,11 +51,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_ahead_is_given_out_once() {
+    fn bytes_are_never_given_out_twice() {
         let mut seen = std::collections::HashSet::new();
         for length in [10, 32, 250, 300].into_iter().cycle().take(2_000) {
             let mut bytes = vec![0; length];
-            OsEntropy.fill(&mut bytes);
+            SecureEntropy.fill(&mut bytes);
             assert!(bytes.iter().any(|byte| *byte != 0));
             assert!(seen.insert(bytes[..10].to_vec()), "the same bytes twice");
         }

@@ -3,7 +3,6 @@
 use heptad_platform::user::HeldRole;
 use heptad_platform::{Role, Scope};
 use heptad_store::both_databases;
-
 use heptad_web::testing::repacked;
 
 use crate::browser::{Browser, Form, Page};
