@@ -6,9 +6,7 @@ use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use heptad_model::{Locale, PageRequest};
 use heptad_platform::PlatformError;
-use heptad_platform::catalog::{
-    PluginVersion, Submitted, VersionState, plugin_of_publisher_list, version_list,
-};
+use heptad_platform::catalog::{PluginVersion, Submitted, VersionState, plugin_of_publisher_list, version_list};
 use heptad_runtime::limits::UPLOAD_BYTES;
 use heptad_store::PlatformTx;
 
