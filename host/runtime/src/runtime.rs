@@ -355,7 +355,8 @@ impl Runtime {
                     plugin: plugin.clone(),
                     version: version.clone(),
                     point,
-                    used,
+                    // The call that goes beyond is counted with what it was refused.
+                    used: used.min(most),
                     limit: LimitReached { limit, most },
                 });
             }
