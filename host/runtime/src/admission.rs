@@ -108,6 +108,9 @@ impl<K: Eq + Hash + Clone> Admission<K> {
                 return Ok(self.permit(key));
             }
             if queue.waiters.len() >= share.waiting as usize {
+                if queue.running == 0 && queue.waiters.is_empty() {
+                    state.keys.remove(&key);
+                }
                 return Err(Refused::QueueFull);
             }
             let (sender, receiver) = oneshot::channel();
@@ -153,6 +156,8 @@ impl<K: Eq + Hash + Clone> State<K> {
             }
             if !queue.waiters.is_empty() {
                 self.round.push_back(key.clone());
+            } else if queue.running == 0 {
+                self.keys.remove(&key);
             }
             if let Some(waiter) = chosen {
                 return Some((key, waiter));
@@ -255,6 +260,17 @@ mod tests {
         drop(stays.as_mut().now_or_never().unwrap().ok().unwrap());
         assert_eq!(admission.waiting(), 0);
         assert!(admission.enter("c", SHARE, soon()).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_remembered_of_who_came_in_vain() {
+        let admission = Admission::new(1);
+        let held = admission.enter("a", SHARE, soon()).await.ok().unwrap();
+        let nobody_waits = Share { waiting: 0, ..SHARE };
+        assert_eq!(admission.enter("b", nobody_waits, soon()).await.err().unwrap(), Refused::QueueFull);
+        assert_eq!(admission.enter("c", SHARE, Instant::now()).await.err().unwrap(), Refused::OutOfTime);
+        drop(held);
+        assert!(lock(&admission.shared).keys.is_empty());
     }
 
     #[tokio::test]

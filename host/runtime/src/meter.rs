@@ -78,7 +78,8 @@ impl Meter {
     pub(crate) fn take(&self) -> Vec<TenantUsage> {
         let all = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
         let unwritten = std::mem::take(&mut *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut tenants: HashMap<TenantId, TenantUsage> = HashMap::new();
+        let mut tenants: HashMap<TenantId, TenantUsage> =
+            unwritten.into_iter().map(|usage| (usage.tenant.id, usage)).collect();
         for (key, entry) in all {
             let row = UsageKey {
                 hour: key.hour,
@@ -89,10 +90,18 @@ impl Meter {
             let new = || TenantUsage { tenant: entry.tenant.clone(), rows: Vec::new() };
             tenants.entry(key.tenant).or_insert_with(new).rows.push((row, entry.usage));
         }
-        let mut tenants: Vec<_> = unwritten.into_iter().chain(tenants.into_values()).collect();
-        // One order for all processes, so that two that flush at once do not wait for each other in a circle.
+        let mut tenants: Vec<_> = tenants.into_values().collect();
         for tenant in &mut tenants {
+            // One order for all processes, so that two that flush at once do not wait for each other in a circle.
             tenant.rows.sort_by(|one, other| one.0.cmp(&other.0));
+            // While nothing can be written, what waits grows with the hours and not with the flushes.
+            tenant.rows.dedup_by(|later, first| {
+                let same = later.0 == first.0;
+                if same {
+                    first.1.add(&later.1);
+                }
+                same
+            });
         }
         tenants
     }
@@ -100,5 +109,63 @@ impl Meter {
     /// Keeps what could not be written for the next flush.
     pub(crate) fn put_back(&self, usage: TenantUsage) {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push(usage);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heptad_model::id::{CallId, InstallId};
+    use heptad_model::{Currency, Env, Locale};
+    use serde_json::json;
+
+    use super::*;
+
+    fn manifest() -> Arc<Manifest> {
+        let words = json!({"name": "P", "summary": "S"});
+        let text = json!({
+            "name": "plain", "version": "0.1.0", "publisher": "maker", "contract": "0.1", "license": "0BSD",
+            "points": ["discount.order"], "locales": {"zh-CN": words, "en": words},
+        });
+        Arc::new(Manifest::from_json(text.to_string().as_bytes()).expect("a manifest"))
+    }
+
+    #[test]
+    fn what_cannot_be_written_waits_as_one_row_an_hour() {
+        let env = Env::fixed(1);
+        let tenant = Arc::new(Tenant {
+            id: TenantId::generate(&env),
+            currency: Currency::parse("CNY").expect("a currency"),
+            time_zone: "UTC".to_owned(),
+            locale: Locale::En,
+        });
+        let (meter, manifest, version) = (Meter::default(), manifest(), VersionId::generate(&env));
+        let call = CallTrace {
+            call: CallId::generate(&env),
+            install: InstallId::generate(&env),
+            plugin: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: String::new(),
+            point: Point::DiscountOrder,
+            outcome: Outcome::Answered,
+            fuel: 10,
+            micros: 1,
+            host_calls: 0,
+            log: Vec::new(),
+            peak_memory: 5,
+            bytes_in: 0,
+            bytes_out: 0,
+            limits: Vec::new(),
+        };
+        for _ in 0..3 {
+            meter.add(&tenant, version, &manifest, Millis::new(1), &call);
+            for usage in meter.take() {
+                meter.put_back(usage);
+            }
+        }
+        meter.add(&tenant, version, &manifest, Millis::new(HOUR), &call);
+        let taken = meter.take();
+        let rows: Vec<_> = taken[0].rows.iter().map(|(key, usage)| (key.hour, usage.calls, usage.fuel)).collect();
+        assert_eq!((taken.len(), rows), (1, vec![(0, 3, 30), (1, 1, 10)]));
+        assert!(meter.take().is_empty());
     }
 }

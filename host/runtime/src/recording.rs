@@ -67,6 +67,16 @@ pub struct Recording {
     pub result: RecordedResult,
 }
 
+impl Recording {
+    /// About how many bytes it holds: what the guest can make large.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries = self.entries.iter().map(|entry| entry.arguments.len() + entry.result.len());
+        let lines = self.cart.lines.iter().map(|line| line.sku.len() + size_of_val(line));
+        let log = self.result.log.iter().map(String::len);
+        self.settings.len() + entries.chain(lines).chain(log).sum::<usize>()
+    }
+}
+
 /// What a call gave and cost; what a replay is compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedResult {

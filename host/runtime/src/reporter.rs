@@ -28,6 +28,8 @@ pub const FLUSH_EVERY: Duration = Duration::from_secs(10);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How many recordings wait at most.
 const RECORDINGS: usize = 256;
+/// How many bytes of host calls the recordings that wait hold at most.
+const RECORDING_BYTES: usize = 64 << 20;
 /// How many notices and breakers wait at most.
 const SIGNALS: usize = 4_096;
 
@@ -44,6 +46,7 @@ pub(crate) enum Signal {
 struct Pending {
     signals: Vec<(Arc<Tenant>, Signal)>,
     recordings: Vec<(Arc<Tenant>, Recording)>,
+    recording_bytes: usize,
     /// Notices of limits that were sent, so that each is sent once an hour and process.
     near: HashMap<(InstallId, Limit), i64>,
 }
@@ -66,8 +69,10 @@ impl Reporter {
     /// Puts a recording aside to be written.
     pub(crate) fn record(&self, tenant: &Arc<Tenant>, recording: Recording) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_kept = pending.recordings.len() < RECORDINGS;
+        let bytes = pending.recording_bytes + recording.bytes();
+        let is_kept = pending.recordings.len() < RECORDINGS && bytes <= RECORDING_BYTES;
         if is_kept {
+            pending.recording_bytes = bytes;
             pending.recordings.push((tenant.clone(), recording));
         }
         observe::recording(is_kept);
@@ -131,6 +136,7 @@ impl Reporter {
     async fn report(&self) {
         let (signals, recordings) = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.recording_bytes = 0;
             (std::mem::take(&mut pending.signals), std::mem::take(&mut pending.recordings))
         };
         for (tenant, signals) in by_tenant(signals) {
@@ -146,7 +152,8 @@ impl Reporter {
                 Ok::<_, PlatformError>(())
             };
             if let Err(error) = self.store.write(&ctx, write).await {
-                tracing::error!(tenant = %tenant.id, %error, "what happened to plugins of {} is not told", tenant.id);
+                tracing::error!(tenant = %tenant.id, %error, "what happened to plugins of {} is told later", tenant.id);
+                signals.into_iter().for_each(|signal| self.signal(&tenant, signal));
             }
         }
         for (tenant, recordings) in by_tenant(recordings) {
