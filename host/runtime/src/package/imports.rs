@@ -6,7 +6,7 @@ use heptad_model::{Manifest, Permission};
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::TypesRef;
 
-use super::PackageError;
+use super::{PackageError, quoted};
 
 /// The WASI 0.2 interfaces that the host links; they need no permission and give nothing by default.
 const WASI: &[&str] = &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
@@ -23,11 +23,11 @@ pub(super) fn check_imports(
             continue;
         }
         let Some(interface) = contract_interface(name)? else {
-            return Err(PackageError::UnknownImport((*name).to_owned()));
+            return Err(PackageError::UnknownImport(quoted(name)));
         };
         let Some(ComponentEntityType::Instance(instance)) = types.component_item_for_import(name).map(|item| item.ty)
         else {
-            return Err(PackageError::UnknownImport((*name).to_owned()));
+            return Err(PackageError::UnknownImport(quoted(name)));
         };
         for (function, item) in &types[instance].exports {
             if matches!(item.ty, ComponentEntityType::Func(_)) {
@@ -55,7 +55,7 @@ fn contract_interface(name: &str) -> Result<Option<&str>, PackageError> {
         Some((interface, version)) if version.strip_prefix(CONTRACT).is_some_and(|patch| patch.starts_with('.')) => {
             Ok(Some(interface))
         }
-        _ => Err(PackageError::ContractVersion(name.to_owned())),
+        _ => Err(PackageError::ContractVersion(quoted(name))),
     }
 }
 
@@ -64,7 +64,7 @@ fn check_function(function: &str, manifest: &Manifest) -> Result<(), PackageErro
         return Ok(());
     }
     let Some(permission) = Permission::opening(function) else {
-        return Err(PackageError::UnknownImport(function.to_owned()));
+        return Err(PackageError::UnknownImport(quoted(function)));
     };
     if manifest.wishes().contains(permission) {
         Ok(())

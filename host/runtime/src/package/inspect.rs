@@ -6,7 +6,7 @@ use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload, Validator,
 
 use super::imports::check_imports;
 use super::shape::Shape;
-use super::{MANIFEST_SECTION, PackageError};
+use super::{MANIFEST_SECTION, PackageError, quoted};
 use crate::components::digest;
 use crate::limits::UPLOAD_BYTES;
 
@@ -72,7 +72,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, PackageError> {
 }
 
 pub(super) fn malformed(error: wasmparser::BinaryReaderError) -> PackageError {
-    PackageError::Malformed { offset: error.offset(), reason: error.message().to_owned() }
+    PackageError::Malformed { offset: error.offset(), reason: quoted(error.message()) }
 }
 
 fn check_header(bytes: &[u8]) -> Result<(), PackageError> {
@@ -149,10 +149,10 @@ fn check_exports(exports: &[&str], manifest: &Manifest) -> Result<(), PackageErr
     for export in exports.iter().filter(|export| export.starts_with("heptad:")) {
         let known = Point::ALL.iter().any(|point| point.row().interface == *export);
         if !known {
-            return Err(PackageError::ContractVersion((*export).to_owned()));
+            return Err(PackageError::ContractVersion(quoted(export)));
         }
         if !manifest.points.iter().any(|point| point.row().interface == *export) {
-            return Err(PackageError::ExportNotListed((*export).to_owned()));
+            return Err(PackageError::ExportNotListed(quoted(export)));
         }
     }
     Ok(())

@@ -14,6 +14,14 @@ use heptad_model::manifest::{CONTRACT, ManifestError};
 /// The name of the custom section that holds the manifest.
 pub const MANIFEST_SECTION: &str = "heptad:manifest";
 
+/// The most characters of a file's words in a refusal: names in a component may have 100,000 bytes.
+const QUOTED: usize = 300;
+
+/// What a refusal quotes of a file.
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED).collect()
+}
+
 /// Why a file is refused. Nothing of it is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {

@@ -84,6 +84,18 @@ fn stranger(interface: &str, function: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_refusal_quotes_no_more_of_a_file_than_fits_a_sentence() {
+    let (_, manifest) = unpacked("purchase-limits");
+    let host = Host::start().await;
+    let long = format!("evil:pkg/{}", "a".repeat(20_000));
+    for interface in [format!("{long}@0.1.0"), format!("heptad:mall/{}@0.2.0", "a".repeat(20_000))] {
+        let error = host.admit(forge(&stranger(&interface, "read"), &manifest.to_json())).await.unwrap_err();
+        assert!(matches!(error.code(), "unknown-import" | "contract-version"), "{error}");
+        assert!(error.to_string().len() < 500, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_bytes_again_are_stored_once() {
     let host = Host::start().await;
     let inspected = host.admit(guest("hello-discount")).await.unwrap();
