@@ -121,8 +121,9 @@ pub const ALL: &[Alert] = &[
         when: "sum by (point) (increase(heptad_breaker_opened_total[15m])) > 0",
         seconds: 0,
         says: "A plugin failed so often that it is not asked for a while.",
-        first: "Read the notice in the operator's inbox: it names install and last failure. It closes by itself when \
-                the plugin answers again; re-arm it by hand after the cause is gone.",
+        first: "Read the notice in the operator's inbox: it names plugin, version, point and the code of the last failure; \
+                the log names the install. It closes by itself when the plugin answers again; the shop re-arms it by one \
+                click after the cause is gone.",
     },
     Alert {
         name: "HeptadAdmissionRefuses",

@@ -75,7 +75,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// A limiter for the budget's memory (for each linear memory), tables and instances.
+    /// A limiter for the budget's memory (of all linear memories together), tables and instances.
     pub const fn new(budget: &Budget) -> Self {
         Self {
             memory: budget.memory,
@@ -98,9 +98,10 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= self.memory;
+        let held = self.held.saturating_add(desired.saturating_sub(current));
+        let fits = held <= self.memory;
         match fits {
-            true => self.held += desired.saturating_sub(current),
+            true => self.held = held,
             false => self.refuse(Limit::Memory, self.memory),
         }
         Ok(fits)
@@ -124,5 +125,25 @@ impl ResourceLimiter for Limiter {
 
     fn memories(&self) -> usize {
         MEMORIES as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_of_a_call_count_together() {
+        let budget = Budget::new(&Limits::default(), Point::DiscountLines, 16, 1);
+        let mut limiter = Limiter::new(&budget);
+        let mib = |count: usize| count << 20;
+        for (current, desired, fits) in
+            [(0, mib(10), true), (0, mib(7), false), (0, mib(6), true), (mib(10), mib(11), false)]
+        {
+            let grows = limiter.memory_growing(current, desired, None);
+            assert_eq!(grows.ok(), Some(fits), "{current} to {desired}");
+        }
+        assert_eq!(limiter.peak(), mib(16));
+        assert_eq!(limiter.reached.map(|reached| (reached.limit, reached.most)), Some((Limit::Memory, 16 << 20)));
     }
 }

@@ -26,6 +26,9 @@ use crate::recording::{self, Recording, RecordingError};
 pub const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// How often the rest is.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How often the last flush of a process tries to write usage, and the pause after the first failure.
+const FLUSH_ATTEMPTS: u32 = 3;
+const FLUSH_PAUSE: Duration = Duration::from_millis(500);
 /// How many recordings wait at most.
 const RECORDINGS: usize = 256;
 /// How many bytes of host calls the recordings that wait hold at most.
@@ -59,11 +62,14 @@ pub(crate) struct Reporter {
     pub(crate) meter: Meter,
     pending: Mutex<Pending>,
     urgent: Notify,
+    /// Held by whoever writes, so that a flush waits for what is being written.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl Reporter {
     pub(crate) fn new(store: Store, env: Env, key: [u8; 32]) -> Self {
-        Self { store, env, key, meter: Meter::default(), pending: Mutex::default(), urgent: Notify::new() }
+        let (meter, pending, urgent) = (Meter::default(), Mutex::default(), Notify::new());
+        Self { store, env, key, meter, pending, urgent, writing: tokio::sync::Mutex::default() }
     }
 
     /// Puts a recording aside to be written.
@@ -122,18 +128,26 @@ impl Reporter {
             tokio::select! {
                 _ = self.urgent.notified() => self.report().await,
                 _ = reports.tick() => self.report().await,
-                _ = flushes.tick() => self.flush_usage().await,
+                _ = flushes.tick() => {
+                    self.flush_usage().await;
+                }
             }
         }
     }
 
-    /// Writes everything that waits.
+    /// Writes everything that waits, after what is being written; what fails is tried a few times.
     pub(crate) async fn flush(&self) {
-        self.report().await;
-        self.flush_usage().await;
+        for attempt in 1..=FLUSH_ATTEMPTS {
+            self.report().await;
+            if self.flush_usage().await == 0 {
+                return;
+            }
+            tokio::time::sleep(FLUSH_PAUSE * attempt).await;
+        }
     }
 
     async fn report(&self) {
+        let _writing = self.writing.lock().await;
         let (signals, recordings) = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             pending.recording_bytes = 0;
@@ -170,7 +184,9 @@ impl Reporter {
         }
     }
 
-    async fn flush_usage(&self) {
+    /// How many shops' usage could not be written.
+    async fn flush_usage(&self) -> u64 {
+        let _writing = self.writing.lock().await;
         let (begun, mut failures) = (Instant::now(), 0);
         for usage in self.meter.take() {
             let ctx = Origin::system("metering", self.env.clone()).for_tenant(usage.tenant.clone());
@@ -182,6 +198,7 @@ impl Reporter {
             }
         }
         observe::flushed(begun.elapsed(), failures);
+        failures
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn run<A: Ask>(
         Ending::Refused(error) => (None, plugin_error(&error)),
         Ending::Trapped(error) => (None, trapped(&error, &call, budget, &log)),
         Ending::OutOfTime if wall <= until => (None, limit(Limit::WallClock, millis(budget.wall))),
-        Ending::OutOfTime => (None, limit(Limit::QuoteTime, millis(elapsed))),
+        Ending::OutOfTime => (None, limit(Limit::QuoteTime, call.installed.limits.quote_ms.into())),
     };
     let limits = limits_reached(&outcome, &call, budget);
     observe::called(point, &outcome, elapsed, fuel, &limits);
@@ -128,6 +128,7 @@ fn limits_reached(outcome: &Outcome, call: &Call, budget: Budget) -> Vec<LimitRe
     let most = |limit| match limit {
         Limit::Fuel => budget.fuel,
         Limit::WallClock => millis(budget.wall),
+        Limit::QuoteTime => call.installed.limits.quote_ms.into(),
         Limit::Memory => budget.memory as u64,
         Limit::TableElements => budget.table_elements as u64,
         Limit::Instances => budget.instances as u64,

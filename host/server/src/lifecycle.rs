@@ -95,9 +95,10 @@ impl Server {
         let running = listener::serve(listener, app, limits, unready).await;
         let patience = seconds(config.server.drain_seconds);
         let is_drained = running.drain(patience).await;
-        tasks.shutdown().await;
-        // What calls left behind and nobody wrote yet; no call runs any more.
+        // What calls left behind and nobody wrote yet; no call runs any more. Before the tasks end, since one of them may
+        // be about to write it.
         state.runtime.flush().await;
+        tasks.shutdown().await;
         if is_drained {
             state.store.close().await;
             tracing::info!("stopped");

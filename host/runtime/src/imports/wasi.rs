@@ -14,8 +14,8 @@ use crate::call::Call;
 
 /// The most bytes of standard output and error together.
 const OUTPUT_BYTES: usize = 4096;
-/// The most random bytes that a guest may ask for at once.
-const RANDOM_BYTES: u64 = 64 << 10;
+/// The most random bytes that a guest may ask for at once: making them is the host's work, and costs no fuel.
+const RANDOM_BYTES: u64 = 4 << 10;
 
 /// The guest's WASI context, made when it first asks for something: most calls never do.
 pub(crate) struct Wasi {

@@ -57,9 +57,9 @@ pub enum PackageError {
         /// How much there may be.
         most: u64,
     },
-    /// A linear memory that begins larger than the plugin's limit.
+    /// Linear memories that together begin larger than the plugin's limit.
     #[error(
-        "a memory of the component begins with {found} bytes, its manifest allows {most}: raise `memory_mib` (at most 64), or shrink stack and static data"
+        "the memory of the component begins with {found} bytes, its manifest allows {most}: raise `memory_mib` (at most 64), or shrink stack and static data"
     )]
     MemoryTooLarge {
         /// Bytes.

@@ -58,7 +58,7 @@ const LIMITS: [(Count, &str, u64); 16] = [
 #[derive(Debug)]
 pub(super) struct Shape {
     counts: [u64; LIMITS.len()],
-    /// The largest minimum of a linear memory in bytes.
+    /// The minimums of all linear memories in bytes.
     memory: u64,
     /// The largest minimum of a table in elements.
     table: u64,
@@ -154,7 +154,8 @@ impl Shape {
                     for memory in memories {
                         let memory = memory?;
                         let page = memory.page_size_log2.unwrap_or(16).min(16);
-                        self.memory = self.memory.max(memory.initial.saturating_mul(1 << page));
+                        let bytes = memory.initial.saturating_mul(1 << page);
+                        self.memory = self.memory.saturating_add(bytes);
                     }
                 }
                 Payload::TableSection(tables) => {
