@@ -45,6 +45,11 @@ pub(crate) fn called(point: Point, outcome: &Outcome, elapsed: Duration, fuel: u
     }
     calls.seconds.record(elapsed);
     calls.fuel.increment(fuel);
+    limits_hit(point, limits);
+}
+
+/// Limits that were reached at a point.
+pub(crate) fn limits_hit(point: Point, limits: &[LimitReached]) {
     for reached in limits {
         let (limit, point) = (reached.limit.code(), point.name());
         counter!(metric::PLUGIN_LIMIT_HITS_TOTAL.name, "limit" => limit, "point" => point).increment(1);

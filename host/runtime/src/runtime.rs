@@ -304,10 +304,8 @@ impl Runtime {
         let limits = &installed.limits;
         let share = Share { running: limits.plugin_concurrency, waiting: limits.waiting };
         let Ok(_slot) = self.slots.enter(installed.serving.install, share, until).await else {
-            let limit = Limit::PluginConcurrency;
-            let message = limit.diagnostic(share.running.into());
-            let outcome = Outcome::Skipped { code: limit.code().to_owned(), message };
-            return (sandbox::not_called(id, &installed.serving, point, outcome), None);
+            let reached = LimitReached { limit: Limit::PluginConcurrency, most: share.running.into() };
+            return (sandbox::kept_out(id, &installed.serving, point, reached), None);
         };
         let actor = Actor::Plugin(installed.serving.install);
         let origin = Origin { actor, request: ctx.request, locale: ctx.locale, env: ctx.env.clone() };

@@ -89,6 +89,16 @@ pub(crate) fn not_called<T>(call: CallId, serving: &Serving, point: Point, outco
     Answer { value: None, trace: trace(call, serving, point, outcome) }
 }
 
+/// The answer for a call that a limit kept from being made.
+pub(crate) fn kept_out<T>(call: CallId, serving: &Serving, point: Point, reached: LimitReached) -> Answer<T> {
+    let LimitReached { limit, most } = reached;
+    let outcome = Outcome::Skipped { code: limit.code().to_owned(), message: limit.diagnostic(most) };
+    let mut answer = not_called(call, serving, point, outcome);
+    answer.trace.limits.push(reached);
+    observe::limits_hit(point, &answer.trace.limits);
+    answer
+}
+
 /// The trace of a call that cost nothing yet.
 fn trace(call: CallId, serving: &Serving, point: Point, outcome: Outcome) -> CallTrace {
     CallTrace {
