@@ -20,7 +20,7 @@ pub struct RecordingHead {
     pub digest: String,
     /// The point.
     pub point: Point,
-    /// The customer whose cart it was, so that erasing the customer removes it.
+    /// The customer whose cart it was, by which it is found when the customer is to be erased.
     pub customer: Option<CustomerId>,
     /// `answered`, or the code of the failure.
     pub outcome: String,

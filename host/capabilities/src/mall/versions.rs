@@ -1,7 +1,6 @@
 //! What a quote's prices depend on, so that placing an order finds out whether they still hold.
 
 use std::collections::BTreeMap;
-
 use std::sync::Arc;
 
 use heptad_model::id::{CartId, CustomerId, InstallId};

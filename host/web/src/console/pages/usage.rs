@@ -169,7 +169,7 @@ pub(in crate::console) async fn show(
 ) -> ConsoleResult {
     let (words, now) = (shop.words(), shop.ctx.now());
     let is_day = listing.by == "day";
-    // Half a period more than is shown, wherever in it this moment lies.
+    // A period more than is shown: days are not all as long, and this one has only begun.
     let (by, count, from) = match is_day {
         true => (By::Day, DAYS, now.plus(-(DAYS as i64) * DAY)),
         false => (By::Hour, HOURS, now.plus(-(HOURS as i64) * HOUR)),
