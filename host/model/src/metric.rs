@@ -234,7 +234,8 @@ pub const RETENTION_FAILURES_TOTAL: Metric = counter(
 pub const RECORDINGS_TOTAL: Metric = counter(
     "heptad_recordings_total",
     &["outcome"],
-    "Recordings of calls by outcome: `kept`, or `dropped` because more came than could be written.",
+    "Recordings of calls by outcome: `kept`; `dropped` because more came than could be written, or because it was too large; \
+     `over-quota` because the install has recorded its share of the minute or hour.",
 );
 /// How long a flush of metering takes.
 pub const METERING_FLUSH_SECONDS: Metric = seconds(

@@ -73,6 +73,15 @@ impl Breaker {
         self.state == BreakerState::Open
     }
 
+    /// How it stands, in a word: `closed`, `open`, or `half-open` once its wait is over, when one call at a time is let
+    /// through.
+    pub fn standing(&self, now: Millis) -> &'static str {
+        match self.state {
+            BreakerState::Open if now >= self.retry_at => "half-open",
+            state => state.name(),
+        }
+    }
+
     fn of(row: &Row) -> Result<Self, StoreError> {
         let point = row.text("point")?;
         let unknown = || StoreError::Column { column: "point", problem: format!("`{point}` is not a point") };
@@ -89,12 +98,12 @@ impl Breaker {
     }
 }
 
-/// Writes down how a breaker stands; `openings` grows when it goes from closed to open. `not-found` for an install that is
-/// gone.
-pub async fn breaker_put(tx: &mut Tx, breaker: &Breaker) -> Result<(), PlatformError> {
+/// Writes down how a breaker stands; `openings` grows when it goes from closed to open. `epoch` is the install's revision
+/// and re-armings when it was asked; `not-found` for an install that is gone, changed or re-armed since.
+pub async fn breaker_put(tx: &mut Tx, breaker: &Breaker, epoch: i64) -> Result<(), PlatformError> {
     const PUT: &str = "insert into breakers (tenant_id, install_id, point, state, code, message, openings, changed_at, retry_at) \
                        select $1, id, $3, $4, $5, $6, $7, $8, $9 from installs where tenant_id = $1 and id = $2 \
-                       on conflict (tenant_id, install_id, point) do update set state = excluded.state, \
+                       and revision + rearmed = $10 on conflict (tenant_id, install_id, point) do update set state = excluded.state, \
                        code = excluded.code, message = excluded.message, openings = breakers.openings + \
                        case when breakers.state = 'open' then 0 else excluded.openings end, \
                        changed_at = excluded.changed_at, retry_at = excluded.retry_at";
@@ -109,6 +118,7 @@ pub async fn breaker_put(tx: &mut Tx, breaker: &Breaker) -> Result<(), PlatformE
         .bind(i64::from(breaker.state == BreakerState::Open))
         .bind(breaker.changed_at)
         .bind(breaker.retry_at)
+        .bind(epoch)
         .execute()
         .await?;
     match rows {

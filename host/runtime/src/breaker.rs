@@ -5,8 +5,9 @@
 //! a failure opens it again. Breakers are a process's own; that one opened is published, and re-arming is for all.
 
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use heptad_model::id::InstallId;
 use heptad_model::time::span::{MINUTE, SECOND};
@@ -22,6 +23,8 @@ pub const CLOSES_AFTER: u32 = 3;
 pub const FIRST_WAIT: i64 = 30 * SECOND;
 /// The longest.
 pub const LONGEST_WAIT: i64 = 10 * MINUTE;
+/// From so many on, those that only count failures of more than a minute ago are forgotten.
+const FEW: usize = 1_000;
 
 /// What a call's end did to its breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub enum Change {
 enum State {
     Closed { in_a_row: u32, since: Millis, calls: u32, failed: u32 },
     Open { until: Millis, wait: i64 },
-    HalfOpen { successes: u32, wait: i64, trial_since: Option<Millis> },
+    HalfOpen { successes: u32, wait: i64, tried: bool },
 }
 
 #[derive(Debug)]
@@ -56,63 +59,105 @@ pub struct Breakers {
     many: AtomicUsize,
 }
 
+/// A call that may be made. How it ended is told by [`Allowed::note`]; dropped untold, it says nothing about the plugin.
+#[derive(Debug)]
+pub struct Allowed<'a> {
+    breakers: &'a Breakers,
+    key: (InstallId, Point),
+    epoch: i64,
+    now: Millis,
+}
+
 impl Breakers {
-    /// Whether the plugin may be asked; else when it is tried again. Another `epoch` than when it failed begins anew:
-    /// the install was changed or re-armed.
-    pub fn allow(&self, install: InstallId, point: Point, epoch: i64, now: Millis) -> Result<(), Millis> {
+    /// Whether the plugin may be asked; else when it is tried again. A later `epoch` than when it failed begins anew: the
+    /// install was changed or re-armed.
+    pub fn allow(&self, install: InstallId, point: Point, epoch: i64, now: Millis) -> Result<Allowed<'_>, Millis> {
+        let key = (install, point);
+        let allowed = Allowed { breakers: self, key, epoch, now };
         if self.many.load(Ordering::Acquire) == 0 {
-            return Ok(());
+            return Ok(allowed);
         }
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(breaker) = all.get_mut(&(install, point)) else { return Ok(()) };
-        if breaker.epoch != epoch {
-            all.remove(&(install, point));
-            self.many.store(all.len(), Ordering::Release);
-            return Ok(());
+        let mut all = self.lock();
+        let Some(breaker) = all.get_mut(&key) else { return Ok(allowed) };
+        if breaker.epoch < epoch {
+            self.forget(&mut all, key);
+            return Ok(allowed);
         }
         match &mut breaker.state {
-            State::Closed { .. } => Ok(()),
+            State::Closed { .. } => Ok(allowed),
             State::Open { until, .. } if now < *until => Err(*until),
             State::Open { wait, .. } => {
-                breaker.state = State::HalfOpen { successes: 0, wait: *wait, trial_since: Some(now) };
-                Ok(())
+                breaker.state = State::HalfOpen { successes: 0, wait: *wait, tried: true };
+                Ok(allowed)
             }
-            // A trial whose end was never told, since its request went away, does not hold the breaker for ever.
-            State::HalfOpen { trial_since: Some(since), .. } if now < since.plus(FIRST_WAIT) => {
-                Err(since.plus(FIRST_WAIT))
-            }
-            State::HalfOpen { trial_since, .. } => {
-                *trial_since = Some(now);
-                Ok(())
+            State::HalfOpen { tried: true, .. } => Err(now.plus(SECOND)),
+            State::HalfOpen { tried, .. } => {
+                *tried = true;
+                Ok(allowed)
             }
         }
     }
 
-    /// Notes how a call ended; `None` for an end that says nothing about the plugin.
-    pub fn note(
-        &self,
-        install: InstallId,
-        point: Point,
-        epoch: i64,
-        now: Millis,
-        failed: Option<bool>,
-    ) -> Option<Change> {
+    /// Takes over a breaker that another process opened, or this one before it was started anew.
+    pub fn adopt(&self, install: InstallId, point: Point, epoch: i64, until: Millis) {
+        let mut all = self.lock();
+        let open = Breaker { state: State::Open { until, wait: FIRST_WAIT }, epoch };
+        all.entry((install, point)).or_insert(open);
+        self.many.store(all.len(), Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(InstallId, Point), Breaker>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, all: &mut HashMap<(InstallId, Point), Breaker>, key: (InstallId, Point)) {
+        all.remove(&key);
+        self.many.store(all.len(), Ordering::Release);
+    }
+
+    fn note(&self, key: (InstallId, Point), epoch: i64, now: Millis, failed: Option<bool>) -> Option<Change> {
         if failed != Some(true) && self.many.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (install, point);
+        let mut all = self.lock();
+        match all.get(&key) {
+            // A call that began before the install was changed or re-armed says nothing about what it is now.
+            Some(breaker) if breaker.epoch > epoch => return None,
+            Some(breaker) if breaker.epoch < epoch => self.forget(&mut all, key),
+            _ => {}
+        }
         if !all.contains_key(&key) && failed != Some(true) {
             return None;
         }
+        if all.len() >= FEW {
+            all.retain(|_, breaker| !breaker.is_idle(now));
+        }
         let fresh = || Breaker { state: State::Closed { in_a_row: 0, since: now, calls: 0, failed: 0 }, epoch };
-        let breaker = all.entry(key).or_insert_with(fresh);
-        let (change, forget) = breaker.note(now, failed);
-        if forget {
+        let (change, is_done) = all.entry(key).or_insert_with(fresh).note(now, failed);
+        if is_done {
             all.remove(&key);
         }
         self.many.store(all.len(), Ordering::Release);
         change
+    }
+}
+
+impl Allowed<'_> {
+    /// The epoch of the install that was asked.
+    pub const fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Tells how the call ended; `None` for an end that says nothing about the plugin.
+    pub fn note(self, failed: Option<bool>) -> Option<Change> {
+        let allowed = ManuallyDrop::new(self);
+        allowed.breakers.note(allowed.key, allowed.epoch, allowed.now, failed)
+    }
+}
+
+impl Drop for Allowed<'_> {
+    fn drop(&mut self) {
+        self.breakers.note(self.key, self.epoch, self.now, None);
     }
 }
 
@@ -136,18 +181,23 @@ impl Breaker {
                 let wait = (*wait * 2).min(LONGEST_WAIT);
                 (Some(self.open(now, wait)), false)
             }
-            (State::HalfOpen { successes, trial_since, .. }, Some(false)) => {
-                (*successes, *trial_since) = (*successes + 1, None);
+            (State::HalfOpen { successes, tried, .. }, Some(false)) => {
+                (*successes, *tried) = (*successes + 1, false);
                 let closed = *successes >= CLOSES_AFTER;
                 (closed.then_some(Change::Closed), closed)
             }
-            (State::HalfOpen { trial_since, .. }, None) => {
-                *trial_since = None;
+            (State::HalfOpen { tried, .. }, None) => {
+                *tried = false;
                 (None, false)
             }
             // Calls that began before it opened.
             (State::Open { .. }, _) | (State::Closed { .. }, None) => (None, false),
         }
+    }
+
+    /// Whether it only counts, and what it counted is over.
+    fn is_idle(&self, now: Millis) -> bool {
+        matches!(self.state, State::Closed { since, .. } if now >= since.plus(MINUTE))
     }
 
     fn open(&mut self, now: Millis, wait: i64) -> Change {
@@ -173,11 +223,14 @@ mod tests {
         fn new() -> Self {
             Self { breakers: Breakers::default(), install: InstallId::generate(&Env::fixed(1)), now: 1_000_000 }
         }
-        fn allow(&self) -> bool {
-            self.breakers.allow(self.install, Point::DiscountLines, 0, Millis::new(self.now)).is_ok()
+        fn allow_at(&self, epoch: i64) -> Option<Allowed<'_>> {
+            self.breakers.allow(self.install, Point::DiscountLines, epoch, Millis::new(self.now)).ok()
+        }
+        fn allow(&self) -> Option<Allowed<'_>> {
+            self.allow_at(0)
         }
         fn end(&self, failed: bool) -> Option<Change> {
-            self.breakers.note(self.install, Point::DiscountLines, 0, Millis::new(self.now), Some(failed))
+            self.allow()?.note(Some(failed))
         }
         fn open(&self) {
             assert!((1..IN_A_ROW).all(|_| self.end(true).is_none()));
@@ -189,7 +242,7 @@ mod tests {
     fn five_failures_in_a_row_open_it_for_this_install_and_point_alone() {
         let case = Case::new();
         case.open();
-        assert!(!case.allow());
+        assert!(case.allow().is_none());
         let at = |install, point| case.breakers.allow(install, point, 0, Millis::new(case.now)).is_ok();
         assert!(at(case.install, Point::DiscountOrder));
         assert!(at(InstallId::generate(&Env::fixed(2)), Point::DiscountLines));
@@ -212,13 +265,12 @@ mod tests {
         let mut case = Case::new();
         case.open();
         case.now += FIRST_WAIT;
-        assert!(case.allow() && !case.allow(), "one trial at a time");
+        let first = case.allow().expect("a trial");
+        assert!(case.allow().is_none(), "one trial at a time");
+        assert_eq!(first.note(Some(false)), None);
         assert_eq!(case.end(false), None);
-        assert!(case.allow());
-        assert_eq!(case.end(false), None);
-        assert!(case.allow());
         assert_eq!(case.end(false), Some(Change::Closed));
-        assert!(case.allow() && case.allow());
+        assert!(case.allow().is_some() && case.allow().is_some());
     }
 
     #[test]
@@ -228,7 +280,6 @@ mod tests {
         let mut wait = FIRST_WAIT;
         for _ in 0..8 {
             case.now += wait;
-            assert!(case.allow());
             wait = (wait * 2).min(LONGEST_WAIT);
             assert_eq!(case.end(true), Some(Change::Opened { retry_at: Millis::new(case.now + wait) }));
         }
@@ -236,17 +287,48 @@ mod tests {
     }
 
     #[test]
-    fn re_arming_closes_it_and_a_lost_trial_is_tried_again() {
+    fn a_trial_that_nobody_waits_for_makes_room_for_another() {
         let mut case = Case::new();
         case.open();
-        assert!(case.breakers.allow(case.install, Point::DiscountLines, 1, Millis::new(case.now)).is_ok());
-        let mut lost = Case::new();
-        lost.open();
-        lost.now += FIRST_WAIT;
-        assert!(lost.allow() && !lost.allow());
-        lost.now += FIRST_WAIT;
-        assert!(lost.allow());
+        case.now += FIRST_WAIT;
+        let lost = case.allow();
+        assert!(lost.is_some() && case.allow().is_none());
+        drop(lost);
+        assert!(case.allow().is_some());
+    }
+
+    #[test]
+    fn re_arming_closes_it_and_calls_from_before_say_nothing_after() {
+        let case = Case::new();
+        let before: Vec<_> = (0..IN_A_ROW).filter_map(|_| case.allow()).collect();
+        case.open();
+        assert!(case.allow_at(1).is_some());
+        assert_eq!(case.allow_at(1).expect("re-armed").note(Some(true)), None);
+        assert!(before.into_iter().all(|call| call.note(Some(true)).is_none()));
+        assert!(case.allow_at(1).is_some());
+    }
+
+    #[test]
+    fn a_breaker_that_was_open_before_the_process_began_is_half_open_after_its_wait() {
+        let mut case = Case::new();
+        case.breakers.adopt(case.install, Point::DiscountLines, 0, Millis::new(case.now + 1));
+        assert!(case.allow().is_none());
         case.now += 1;
-        assert!(case.allow());
+        assert_eq!([case.end(false), case.end(false), case.end(false)], [None, None, Some(Change::Closed)]);
+    }
+
+    #[test]
+    fn those_that_only_counted_are_forgotten_when_they_are_many() {
+        let mut case = Case::new();
+        let env = Env::fixed(7);
+        for _ in 0..FEW {
+            let allowed =
+                case.breakers.allow(InstallId::generate(&env), Point::DiscountLines, 0, Millis::new(case.now));
+            assert_eq!(allowed.expect("a new one").note(Some(true)), None);
+        }
+        assert_eq!(case.breakers.lock().len(), FEW);
+        case.now += MINUTE;
+        assert_eq!(case.end(true), None);
+        assert_eq!(case.breakers.lock().len(), 1);
     }
 }

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::imports::wasi::{Seed, Wasi};
+use crate::installs::Installed;
+use crate::limits::{Budget, Limiter};
+use crate::tape::{Begun, Tape};
 use heptad_bindings::Failure;
 use heptad_bindings::host::heptad::types::types::{Error, ErrorKind};
 use heptad_capabilities::CapabilityError;
@@ -15,16 +19,6 @@ use heptad_platform::PlatformError;
 use heptad_store::{Store, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wasmtime::component::ResourceTable;
-
-use crate::imports::wasi::{Seed, Wasi};
-use crate::installs::Installed;
-use crate::limits::{Budget, Limiter};
-use crate::tape::{Begun, Tape};
-
-/// The most handles of WASI that a call holds at once: each takes memory of the host, which the guest's limit does not
-/// count.
-const HANDLES: usize = 1_000;
 
 /// Where a call's host functions get their answers.
 pub(crate) struct Sources {
@@ -50,10 +44,10 @@ pub struct Call {
     pub(crate) limiter: Limiter,
     /// WASI, made when the guest first asks.
     pub(crate) wasi: Wasi,
-    /// Handles of WASI resources.
-    pub(crate) table: ResourceTable,
-    /// How many host functions were called.
+    /// How many host functions were called, WASI's among them.
     pub(crate) host_calls: u32,
+    /// The limit that a function went beyond which could not refuse: the call fails however it ends.
+    pub(crate) beyond: Option<LimitReached>,
     /// What passed the gate.
     pub(crate) tape: Tape,
     /// Bytes that the host handed to the guest.
@@ -81,8 +75,6 @@ impl Call {
     ) -> Self {
         let Sources { store, seed, tape } = sources;
         let begun = installed.rate.now();
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
         Self {
             id,
             ctx,
@@ -90,8 +82,8 @@ impl Call {
             at,
             limiter: Limiter::new(&budget),
             wasi: Wasi::new(seed),
-            table,
             host_calls: 0,
+            beyond: None,
             tape,
             bytes_in: 0,
             bytes_out: 0,
@@ -106,11 +98,25 @@ impl Call {
 
     /// Passes a function that needs no permission: it is counted, and nothing else.
     pub(crate) fn pass(&mut self) -> wasmtime::Result<()> {
-        self.host_calls += 1;
-        if self.host_calls > self.budget.host_calls {
-            return Err(reached(Limit::HostCalls, self.budget.host_calls.into()));
+        self.count().map_err(wasmtime::Error::from)
+    }
+
+    /// Passes a function that cannot refuse: beyond a limit, the call fails when it ends.
+    pub(crate) fn pass_late(&mut self) -> Result<(), LimitReached> {
+        let counted = self.count();
+        if let Err(reached) = &counted {
+            self.beyond.get_or_insert_with(|| reached.clone());
         }
-        self.installed.rate.take_at(self.begun).map_err(|most| reached(Limit::HostCallRate, most.into()))
+        counted
+    }
+
+    fn count(&mut self) -> Result<(), LimitReached> {
+        self.host_calls = self.host_calls.saturating_add(1);
+        if self.host_calls > self.budget.host_calls {
+            return Err(LimitReached { limit: Limit::HostCalls, most: self.budget.host_calls.into() });
+        }
+        let taken = self.installed.rate.take_at(self.begun);
+        taken.map_err(|most| LimitReached { limit: Limit::HostCallRate, most: most.into() })
     }
 
     /// Counts bytes that the host hands to the guest.

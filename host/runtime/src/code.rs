@@ -3,13 +3,16 @@
 //! A file on disk is the code behind a MAC of this host's own key: mapped code runs with the host's rights, and wasmtime
 //! does not check its content.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use heptad_bindings::{cart_validation, discount};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moka::future::Cache;
 use sha2::Sha256;
+use tokio::sync::watch;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -38,6 +41,24 @@ pub enum CodeError {
     Load(String),
 }
 
+/// The code of a component, or why it cannot be run.
+type Loaded = Result<Arc<Code>, Arc<CodeError>>;
+
+/// Why there is no code at this moment.
+#[derive(Debug)]
+pub(crate) enum NoCode {
+    /// It cannot be run.
+    Failed(Arc<CodeError>),
+    /// It is being read or compiled.
+    Compiling,
+}
+
+impl From<Arc<CodeError>> for NoCode {
+    fn from(error: Arc<CodeError>) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// A component that is ready to be instantiated, and the points that it can serve.
 pub struct Code {
     /// Present when the component exports the interface.
@@ -63,7 +84,9 @@ pub struct Codes {
     folder: PathBuf,
     key: [u8; 32],
     fingerprint: String,
-    ready: Cache<String, Result<Arc<Code>, Arc<CodeError>>>,
+    ready: Cache<String, Loaded>,
+    /// What is being read or compiled, by digest.
+    loading: Mutex<HashMap<String, watch::Receiver<Option<Loaded>>>>,
 }
 
 impl Codes {
@@ -79,23 +102,49 @@ impl Codes {
         std::fs::create_dir_all(&folder)?;
         let fingerprint = engine::fingerprint(&engine::compiling().map_err(std::io::Error::other)?);
         let ready = Cache::builder().max_capacity(READY).build();
-        Ok(Self { engine, linker, components, compiler, folder, key, fingerprint, ready })
+        let loading = Mutex::default();
+        Ok(Self { engine, linker, components, compiler, folder, key, fingerprint, ready, loading })
     }
 
-    /// The code of a digest: from memory, from disk, or compiled now.
-    pub async fn get(&self, digest: &str) -> Result<Arc<Code>, Arc<CodeError>> {
+    /// The code of a digest: from memory, from disk, or compiled now. It is waited for until `until`; the work goes on
+    /// without those who wait, once for all of them.
+    pub(crate) async fn get(self: &Arc<Self>, digest: &str, until: Instant) -> Result<Arc<Code>, NoCode> {
         if let Some(known) = self.ready.get(digest).await {
-            return known;
+            return Ok(known?);
         }
-        // What is the host's own passing trouble is told and not remembered.
-        let load = async {
-            match self.load(digest).await {
-                Ok(code) => Ok(Ok(Arc::new(code))),
-                Err(CodeError::Compile(error)) if error.is_passing() => Err(CodeError::Compile(error)),
-                Err(error) => Ok(Err(Arc::new(error))),
+        let mut loading = self.load_apart(digest);
+        let loaded = tokio::time::timeout_at(until.into(), loading.wait_for(Option::is_some)).await;
+        match loaded.map(|done| done.ok().and_then(|loaded| loaded.clone())) {
+            Ok(Some(loaded)) => Ok(loaded?),
+            Ok(None) | Err(_) => Err(NoCode::Compiling),
+        }
+    }
+
+    /// Starts a task that loads the code, unless there is one.
+    fn load_apart(self: &Arc<Self>, digest: &str) -> watch::Receiver<Option<Loaded>> {
+        let mut loading = self.loading();
+        if let Some(receiver) = loading.get(digest) {
+            return receiver.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        loading.insert(digest.to_owned(), receiver.clone());
+        let load = Load { codes: self.clone(), digest: digest.to_owned() };
+        tokio::spawn(async move {
+            let loaded = load.codes.load(&load.digest).await;
+            // What is the host's own passing trouble is told and not remembered.
+            let passes = matches!(&loaded, Err(CodeError::Compile(error)) if error.is_passing());
+            let loaded = loaded.map(Arc::new).map_err(Arc::new);
+            if !passes {
+                load.codes.ready.insert(load.digest.clone(), loaded.clone()).await;
             }
-        };
-        self.ready.try_get_with_by_ref(digest, load).await?
+            drop(load);
+            sender.send_replace(Some(loaded));
+        });
+        receiver
+    }
+
+    fn loading(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Loaded>>>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Compiles and links the bytes of an upload, and keeps nothing: the check of an upload is the very thing that a call
@@ -178,5 +227,17 @@ impl Codes {
 
     fn path(&self, digest: &str) -> PathBuf {
         self.folder.join(format!("{digest}-{}.cwasm", self.fingerprint))
+    }
+}
+
+/// A task that loads code; another may begin when this is dropped.
+struct Load {
+    codes: Arc<Codes>,
+    digest: String,
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.codes.loading().remove(&self.digest);
     }
 }

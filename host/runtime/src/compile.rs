@@ -101,6 +101,8 @@ pub struct Compiler {
     program: PathBuf,
     limits: WorkerLimits,
     turn: Semaphore,
+    /// The upload that is compiled or next: the others wait here, so that shops' plugins wait for one of them at most.
+    upload: Semaphore,
     uploads: Semaphore,
 }
 
@@ -112,12 +114,13 @@ impl Compiler {
 
     /// The same with lower limits; higher ones stay at the default.
     pub fn with_limits(program: PathBuf, limits: WorkerLimits) -> Self {
-        Self { program, limits, turn: Semaphore::new(1), uploads: Semaphore::new(UPLOADS) }
+        Self { program, limits, turn: Semaphore::new(1), upload: Semaphore::new(1), uploads: Semaphore::new(UPLOADS) }
     }
 
     /// Compiles an upload to code for this machine; refused when too many wait.
     pub async fn compile_upload(&self, component: Vec<u8>) -> Result<Vec<u8>, CompileError> {
         let _place = self.uploads.try_acquire().map_err(|_| CompileError::Busy)?;
+        let _next = self.upload.acquire().await.map_err(|_| CompileError::Busy)?;
         self.compile(component).await
     }
 

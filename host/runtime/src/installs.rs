@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use heptad_capabilities::extensions::{ExtensionsUnavailable, Serving};
 use heptad_model::id::{InstallId, TenantId};
 use heptad_model::{Ctx, Env, Limits, Origin, PermissionSet, Point};
+use heptad_platform::breaker::breaker_list;
 use heptad_platform::limit_profile::limits_of_tenant;
-use heptad_platform::{Install, generation, install_list};
+use heptad_platform::{Install, PlatformError, generation, install_list};
 use heptad_store::{Store, StoreError};
 use rustc_hash::FxHashMap;
 
+use crate::breaker::Breakers;
 use crate::code::Code;
 use crate::observe;
 use crate::rate::Rate;
@@ -41,9 +43,9 @@ pub struct Installed {
     pub(crate) limits: Arc<Limits>,
     /// Its code, once it was asked for.
     pub(crate) code: OnceLock<Arc<Code>>,
-    /// The rate of its host calls.
-    pub(crate) rate: Rate,
-    /// Grows with each change and each re-arming: a breaker holds for one epoch, since a changed plugin is another one.
+    /// The rate of its host calls; a change of the install does not refill it.
+    pub(crate) rate: Arc<Rate>,
+    /// The install's epoch, for its breakers.
     pub(crate) epoch: i64,
 }
 
@@ -63,13 +65,16 @@ pub(crate) struct Installs {
     read_millis: AtomicU64,
     /// For tenants whose profile the database does not hold.
     defaults: Arc<Limits>,
+    /// Takes over what other processes opened, and this one before it was started anew.
+    breakers: Arc<Breakers>,
 }
 
 impl Installs {
-    pub(crate) fn new(store: Store, defaults: Arc<Limits>) -> Self {
+    pub(crate) fn new(store: Store, defaults: Arc<Limits>, breakers: Arc<Breakers>) -> Self {
         Self {
             store,
             defaults,
+            breakers,
             tenants: RwLock::default(),
             generation: AtomicI64::new(0),
             started: Instant::now(),
@@ -121,24 +126,47 @@ impl Installs {
         Ok(self.plugins(ctx).await?.limits.clone())
     }
 
+    /// The tenant's limits as they were last read; those of the process where they were not.
+    pub(crate) fn known_limits(&self, tenant: TenantId) -> Arc<Limits> {
+        self.known(tenant).map_or_else(|| self.defaults.clone(), |plugins| plugins.limits.clone())
+    }
+
+    fn known(&self, tenant: TenantId) -> Option<Arc<Plugins>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
     async fn plugins(&self, ctx: &Ctx) -> Result<Arc<Plugins>, ExtensionsUnavailable> {
         if !self.is_fresh() {
             return Err(ExtensionsUnavailable("the installs were not read for 5 s".to_owned()));
         }
         let wanted = self.generation.load(Ordering::Acquire);
-        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&ctx.tenant().id).cloned();
-        if let Some(plugins) = known
-            && plugins.generation >= wanted
-        {
-            return Ok(plugins);
-        }
+        let known = match self.known(ctx.tenant().id) {
+            Some(plugins) if plugins.generation >= wanted => return Ok(plugins),
+            known => known,
+        };
         // The generation was read before the installs: what is read now is at least as new.
-        let read = async |mut tx| Ok((install_list(&mut tx).await?, limits_of_tenant(&mut tx).await?));
-        let read: Result<(Vec<Install>, Option<Limits>), StoreError> = self.store.read(ctx, read).await;
-        let (installs, limits) = read.map_err(|error| ExtensionsUnavailable(error.to_string()))?;
+        let read = async |mut tx| {
+            let breakers = if known.is_none() { breaker_list(&mut tx).await? } else { Vec::new() };
+            Ok::<_, PlatformError>((install_list(&mut tx).await?, limits_of_tenant(&mut tx).await?, breakers))
+        };
+        let read = self.store.read(ctx, read).await;
+        let (installs, limits, breakers) = read.map_err(|error| ExtensionsUnavailable(error.to_string()))?;
+        for breaker in breakers.iter().filter(|breaker| breaker.is_open()) {
+            if let Some(install) = installs.iter().find(|install| install.id == breaker.install) {
+                self.breakers.adopt(install.id, breaker.point, install.epoch(), breaker.retry_at);
+            }
+        }
         let limits = limits.map_or_else(|| self.defaults.clone(), Arc::new);
         let enabled = installs.into_iter().filter(Install::is_enabled);
-        let enabled = enabled.map(|install| Arc::new(Installed::of(install, limits.clone()))).collect();
+        let known = known.as_deref().map_or(&[][..], |plugins| &plugins.enabled);
+        let enabled = enabled.map(|install| {
+            let known = known.iter().find(|known| known.serving.install == install.id);
+            match known {
+                Some(known) if known.is(&install, &limits) => known.clone(),
+                _ => Arc::new(Installed::of(install, limits.clone(), known.map(|known| known.rate.clone()))),
+            }
+        });
+        let enabled = enabled.collect();
         let plugins = Arc::new(Plugins { generation: wanted, limits, enabled });
         self.keep(ctx.tenant().id, plugins.clone());
         Ok(plugins)
@@ -170,18 +198,27 @@ impl Installed {
             settings: "{}".into(),
             memory_mib: *heptad_model::manifest::MEMORY_MIB.end(),
             code: OnceLock::new(),
-            rate: Rate::new(limits.host_calls_per_second),
+            rate: Arc::new(Rate::new(limits.host_calls_per_second)),
             limits,
             epoch: 0,
         }
     }
 
-    fn of(install: Install, limits: Arc<Limits>) -> Self {
+    /// Whether it is the install as it is now.
+    fn is(&self, install: &Install, limits: &Limits) -> bool {
+        self.epoch == install.epoch()
+            && self.serving.revision == revision(install.id, install.revision)
+            && *self.limits == *limits
+    }
+
+    fn of(install: Install, limits: Arc<Limits>, rate: Option<Arc<Rate>>) -> Self {
+        let per_second = limits.host_calls_per_second;
+        let rate = rate.filter(|rate| rate.per_second() == per_second);
         Self {
             code: OnceLock::new(),
-            rate: Rate::new(limits.host_calls_per_second),
+            rate: rate.unwrap_or_else(|| Arc::new(Rate::new(per_second))),
             limits,
-            epoch: install.revision + install.rearmed,
+            epoch: install.epoch(),
             allowed: install.manifest.wishes().both(install.granted),
             settings: install.settings.to_string().into(),
             memory_mib: install.manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start()),

@@ -8,6 +8,7 @@
 //! the registry, its WIT, a module in `heptad-bindings`, a file in `points/`.
 
 mod admission;
+mod asking;
 pub mod breaker;
 pub mod call;
 pub mod code;
@@ -19,6 +20,7 @@ mod imports;
 pub mod installs;
 pub mod limits;
 mod meter;
+mod no_call;
 mod observe;
 mod os;
 pub mod package;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use heptad_capabilities::extensions::{LimitReached, Outcome};
+use heptad_capabilities::extensions::{CallTrace, Outcome};
 use heptad_model::{Millis, Point, metric};
 use heptad_platform::notice::NoticeKind;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
@@ -36,22 +36,23 @@ impl OfPoint {
     }
 }
 
-/// A call that ran, however it ended.
-pub(crate) fn called(point: Point, outcome: &Outcome, elapsed: Duration, fuel: u64, limits: &[LimitReached]) {
-    let calls = &CALLS[point as usize];
-    match outcome {
-        Outcome::Answered => calls.answered.increment(1),
-        Outcome::Failed { .. } | Outcome::Skipped { .. } => not_answered(point, outcome),
+/// A call, however it ended.
+pub(crate) fn called(call: &CallTrace) {
+    let of_point = &CALLS[call.point as usize];
+    let point = call.point.name();
+    match &call.outcome {
+        Outcome::Answered => of_point.answered.increment(1),
+        Outcome::Failed { .. } | Outcome::Skipped { .. } => {
+            let outcome = word(&call.outcome).to_owned();
+            counter!(metric::PLUGIN_CALLS_TOTAL.name, "point" => point, "outcome" => outcome).increment(1);
+        }
     }
-    calls.seconds.record(elapsed);
-    calls.fuel.increment(fuel);
-    limits_hit(point, limits);
-}
-
-/// Limits that were reached at a point.
-pub(crate) fn limits_hit(point: Point, limits: &[LimitReached]) {
-    for reached in limits {
-        let (limit, point) = (reached.limit.code(), point.name());
+    if !matches!(call.outcome, Outcome::Skipped { .. }) {
+        of_point.seconds.record(Duration::from_micros(call.micros));
+        of_point.fuel.increment(call.fuel);
+    }
+    for reached in &call.limits {
+        let limit = reached.limit.code();
         counter!(metric::PLUGIN_LIMIT_HITS_TOTAL.name, "limit" => limit, "point" => point).increment(1);
     }
 }
@@ -72,9 +73,8 @@ pub(crate) fn breaker_opened(point: Point) {
     counter!(metric::BREAKER_OPENED_TOTAL.name, "point" => point.name()).increment(1);
 }
 
-/// A recording, kept or dropped.
-pub(crate) fn recording(is_kept: bool) {
-    let outcome = if is_kept { "kept" } else { "dropped" };
+/// A recording: kept, dropped, or beyond its install's share.
+pub(crate) fn recording(outcome: &'static str) {
     counter!(metric::RECORDINGS_TOTAL.name, "outcome" => outcome).increment(1);
 }
 
@@ -87,12 +87,6 @@ pub(crate) fn flushed(took: Duration, failures: u64) {
 /// A notice that was put into inboxes.
 pub(crate) fn notice(kind: NoticeKind) {
     counter!(metric::NOTICES_TOTAL.name, "kind" => kind.name()).increment(1);
-}
-
-/// A call that was not made, or gave no answer.
-pub(crate) fn not_answered(point: Point, outcome: &Outcome) {
-    let (point, outcome) = (point.name(), word(outcome).to_owned());
-    counter!(metric::PLUGIN_CALLS_TOTAL.name, "point" => point, "outcome" => outcome).increment(1);
 }
 
 /// The outcome in one word: `answered`, or its code. Codes are the host's own words, so there are few.

@@ -2,20 +2,20 @@
 //!
 //! A recording is encrypted with the tenant's own key, which is wrapped by the host's, and kept for seven days.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use heptad_capabilities::extensions::{Answer, CartView, Outcome};
 use heptad_model::id::{CallId, CustomerId, InstallId};
-use heptad_model::time::span::DAY;
-use heptad_model::{Env, Limits, Locale, Millis, PermissionSet, Point};
+use heptad_model::time::span::{DAY, HOUR, MINUTE};
+use heptad_model::{Env, Limit, Limits, Locale, Millis, PermissionSet, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::recording::{RecordingHead, recording_get, recording_put, tenant_key_get, tenant_key_put};
 use heptad_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::tape::Entry;
+use crate::tape::{Entry, TapeError};
 
 /// How long a recording is kept.
 pub const KEPT_FOR: i64 = 7 * DAY;
@@ -26,7 +26,15 @@ const KEY: &str = "recordings";
 const NONCE_BYTES: usize = 24;
 
 /// The engine that a call ran on: another one may count fuel otherwise.
-pub const ENGINE: &str = "wasmtime 48, fuel 1 an instruction and 1 a byte of bulk operations";
+pub const ENGINE: &str = "wasmtime 48, random bytes by ChaCha20, host calls counted with those of WASI";
+/// The most recordings of an install in a minute, for each process.
+const PER_MINUTE: u32 = 20;
+/// The most bytes of an install's recordings in an hour, for each process.
+const BYTES_PER_HOUR: usize = 16 << 20;
+/// How many installs' shares are remembered; while there are more, the others are not recorded.
+const INSTALLS: usize = 10_000;
+/// Ends that the clock brought: another run of the same call may get further.
+const BY_THE_CLOCK: [Limit; 3] = [Limit::WallClock, Limit::QuoteTime, Limit::HostCallRate];
 
 /// One call, whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,19 +69,66 @@ pub struct Recording {
     pub seed: [u8; 32],
     /// When it was made.
     pub at: Millis,
-    /// The host calls in order.
+    /// The host calls in order. Kept apart from the rest, which is JSON: as JSON they would be four times as large.
+    #[serde(skip)]
     pub entries: Vec<Entry>,
     /// What came of it.
     pub result: RecordedResult,
 }
 
 impl Recording {
-    /// About how many bytes it holds: what the guest can make large.
-    pub(crate) fn bytes(&self) -> usize {
-        let entries = self.entries.iter().map(|entry| entry.arguments.len() + entry.result.len());
-        let lines = self.cart.lines.iter().map(|line| line.sku.len() + size_of_val(line));
-        let log = self.result.log.iter().map(String::len);
-        self.settings.len() + entries.chain(lines).chain(log).sum::<usize>()
+    /// Whether the clock ended it, so that a replay, which is not held to the clock, goes on where it was stopped.
+    pub fn was_ended_by_the_clock(&self) -> bool {
+        let Outcome::Failed { code, .. } = &self.result.outcome else { return false };
+        BY_THE_CLOCK.iter().any(|limit| limit.code() == code)
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, RecordingError> {
+        Ok(postcard::to_stdvec(&(serde_json::to_vec(self)?, &self.entries)).map_err(TapeError::from)?)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, RecordingError> {
+        let (head, entries): (Vec<u8>, Vec<Entry>) = postcard::from_bytes(bytes).map_err(TapeError::from)?;
+        Ok(Self { entries, ..serde_json::from_slice(&head)? })
+    }
+}
+
+/// What installs may still record: a plugin that fails at every call would fill the disk with the same failure.
+#[derive(Debug, Default)]
+pub(crate) struct Quotas {
+    installs: HashMap<InstallId, Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    hour: i64,
+    bytes: usize,
+    minute: i64,
+    recordings: u32,
+}
+
+impl Quotas {
+    /// Takes a recording of so many bytes, if the install has not had its share.
+    pub(crate) fn take(&mut self, install: InstallId, bytes: usize, now: Millis) -> bool {
+        let (hour, minute) = (now.as_millis().div_euclid(HOUR), now.as_millis().div_euclid(MINUTE));
+        if self.installs.len() >= INSTALLS && !self.installs.contains_key(&install) {
+            self.installs.retain(|_, used| used.hour == hour);
+            if self.installs.len() >= INSTALLS {
+                return false;
+            }
+        }
+        let used = self.installs.entry(install).or_default();
+        if used.hour != hour {
+            (used.hour, used.bytes) = (hour, 0);
+        }
+        if used.minute != minute {
+            (used.minute, used.recordings) = (minute, 0);
+        }
+        let fits = used.recordings < PER_MINUTE && used.bytes + bytes <= BYTES_PER_HOUR;
+        if fits {
+            (used.recordings, used.bytes) = (used.recordings + 1, used.bytes + bytes);
+        }
+        fits
     }
 }
 
@@ -118,6 +173,12 @@ pub enum RecordingError {
     /// The encoding is not this version's.
     #[error("the recording cannot be read: {0}")]
     Encoding(#[from] serde_json::Error),
+    /// The same for the host calls.
+    #[error("the recording cannot be read: {0}")]
+    Tape(#[from] TapeError),
+    /// It is larger than what is kept.
+    #[error("the recording has {0} bytes, at most {MAX_BYTES} are kept")]
+    TooLarge(usize),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -137,10 +198,9 @@ impl heptad_store::AsStoreError for RecordingError {
 
 /// Seals a recording and keeps it in the transaction.
 pub(crate) async fn keep(tx: &mut Tx, master: &[u8; 32], recording: &Recording) -> Result<(), RecordingError> {
-    let body = serde_json::to_vec(recording)?;
+    let body = recording.to_bytes()?;
     if body.len() > MAX_BYTES {
-        tracing::warn!(call = %recording.call, bytes = body.len(), "call {} is not recorded: it is too large", recording.call);
-        return Ok(());
+        return Err(RecordingError::TooLarge(body.len()));
     }
     let key = tenant_key(tx, master).await?;
     let sealed = seal(&key, &tx.ctx().env.clone(), recording.call.to_string().as_bytes(), &body)?;
@@ -167,7 +227,7 @@ pub(crate) async fn keep(tx: &mut Tx, master: &[u8; 32], recording: &Recording) 
 pub(crate) async fn read(tx: &mut Tx, master: &[u8; 32], call: CallId) -> Result<Recording, RecordingError> {
     let body = recording_get(tx, call).await?.ok_or(RecordingError::NotFound(call))?;
     let key = tenant_key(tx, master).await?;
-    Ok(serde_json::from_slice(&open(&key, call.to_string().as_bytes(), &body)?)?)
+    Recording::from_bytes(&open(&key, call.to_string().as_bytes(), &body)?)
 }
 
 /// The tenant's key for recordings, made when it is first asked for.
@@ -225,6 +285,28 @@ pub fn differences(recorded: &RecordedResult, replayed: &RecordedResult) -> BTre
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_install_records_twenty_calls_a_minute_and_so_many_bytes_an_hour() {
+        let (env, mut quotas) = (Env::fixed(1), Quotas::default());
+        let (one, other) = (InstallId::generate(&env), InstallId::generate(&env));
+        let kept =
+            |quotas: &mut Quotas, bytes, now| (0..30).filter(|_| quotas.take(one, bytes, Millis::new(now))).count();
+        assert_eq!(kept(&mut quotas, 1, 0), 20);
+        assert!(quotas.take(other, 1, Millis::new(0)));
+        assert_eq!(kept(&mut quotas, 1 << 20, MINUTE), 15);
+        assert_eq!(kept(&mut quotas, 1 << 20, HOUR), 16);
+    }
+
+    #[test]
+    fn the_word_for_the_engine_names_the_one_in_use() {
+        let lock = include_str!("../../../Cargo.lock");
+        let version = lock.split("[[package]]").find_map(|package| {
+            package.trim_start().strip_prefix("name = \"wasmtime\"")?.split_once("version = \"").map(|(_, rest)| rest)
+        });
+        let major = version.and_then(|version| version.split('.').next()).unwrap();
+        assert!(ENGINE.starts_with(&format!("wasmtime {major},")), "wasmtime {major} is not in `{ENGINE}`");
+    }
 
     #[test]
     fn what_is_sealed_opens_with_its_key_and_context_alone() {

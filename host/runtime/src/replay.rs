@@ -91,7 +91,7 @@ impl Runtime {
             settings: recording.settings.as_str().into(),
             memory_mib: recording.memory_mib,
             code: OnceLock::new(),
-            rate: Rate::new(u32::MAX),
+            rate: Arc::new(Rate::new(u32::MAX)),
             limits,
             epoch: 0,
         });

@@ -4,12 +4,13 @@
 //! writes all. What is full is dropped and counted, never waited for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::LimitReached;
 use heptad_model::id::{InstallId, TenantId};
-use heptad_model::{Env, Limit, Origin, Point, Tenant};
+use heptad_model::time::span::HOUR;
+use heptad_model::{Env, Limit, Manifest, Origin, Point, Tenant};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, BreakerState, breaker_put};
 use heptad_platform::metering::usage_add;
@@ -17,10 +18,11 @@ use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use heptad_store::{Store, Tx};
 use serde_json::json;
 use tokio::sync::Notify;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::meter::Meter;
 use crate::observe;
-use crate::recording::{self, Recording, RecordingError};
+use crate::recording::{self, Quotas, Recording};
 
 /// How often usage is written: what a kill loses at most.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(10);
@@ -40,11 +42,12 @@ const SIGNALS: usize = 4_096;
 #[derive(Debug)]
 pub(crate) enum Signal {
     /// A breaker opened or closed.
-    Breaker { breaker: Breaker, plugin: String, version: String },
+    Breaker { breaker: Breaker, epoch: i64, plugin: String, version: String },
     /// A call came near a limit.
     Near { install: InstallId, plugin: String, version: String, point: Point, used: u64, limit: LimitReached },
 }
 
+/// What waits to be written.
 #[derive(Default)]
 struct Pending {
     signals: Vec<(Arc<Tenant>, Signal)>,
@@ -52,6 +55,26 @@ struct Pending {
     recording_bytes: usize,
     /// Notices of limits that were sent, so that each is sent once an hour and process.
     near: HashMap<(InstallId, Limit), i64>,
+    quotas: Quotas,
+}
+
+impl Pending {
+    /// Whether there was room for it.
+    fn signal(&mut self, tenant: &Arc<Tenant>, signal: Signal) -> bool {
+        let fits = self.signals.len() < SIGNALS;
+        if fits {
+            self.signals.push((tenant.clone(), signal));
+        } else {
+            tracing::warn!("a notice is dropped: too many wait");
+        }
+        fits
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Writes what calls leave behind.
@@ -62,77 +85,91 @@ pub(crate) struct Reporter {
     pub(crate) meter: Meter,
     pending: Mutex<Pending>,
     urgent: Notify,
-    /// Held by whoever writes, so that a flush waits for what is being written.
-    writing: tokio::sync::Mutex<()>,
+    /// Held by whoever writes reports, so that a flush waits for what is being written.
+    reporting: tokio::sync::Mutex<()>,
+    /// The same for usage.
+    flushing: tokio::sync::Mutex<()>,
 }
 
 impl Reporter {
     pub(crate) fn new(store: Store, env: Env, key: [u8; 32]) -> Self {
         let (meter, pending, urgent) = (Meter::default(), Mutex::default(), Notify::new());
-        Self { store, env, key, meter, pending, urgent, writing: tokio::sync::Mutex::default() }
+        let (reporting, flushing) = Default::default();
+        Self { store, env, key, meter, pending, urgent, reporting, flushing }
     }
 
-    /// Puts a recording aside to be written.
-    pub(crate) fn record(&self, tenant: &Arc<Tenant>, recording: Recording) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = pending.recording_bytes + recording.bytes();
-        let is_kept = pending.recordings.len() < RECORDINGS && bytes <= RECORDING_BYTES;
-        if is_kept {
-            pending.recording_bytes = bytes;
-            pending.recordings.push((tenant.clone(), recording));
+    /// Puts a recording aside to be written, unless too many wait or the plugin has had its share: `make` is called then
+    /// only.
+    pub(crate) fn record(
+        &self,
+        tenant: &Arc<Tenant>,
+        install: InstallId,
+        bytes: usize,
+        make: impl FnOnce() -> Recording,
+    ) {
+        let now = self.env.now();
+        let mut pending = self.lock();
+        let waiting = pending.recording_bytes + bytes;
+        if pending.recordings.len() >= RECORDINGS || waiting > RECORDING_BYTES {
+            observe::recording("dropped");
+        } else if !pending.quotas.take(install, bytes, now) {
+            observe::recording("over-quota");
+        } else {
+            pending.recording_bytes = waiting;
+            pending.recordings.push((tenant.clone(), make()));
         }
-        observe::recording(is_kept);
     }
 
     /// Tells that a breaker changed: at once, since a merchant waits for it.
-    pub(crate) fn breaker(&self, tenant: &Arc<Tenant>, breaker: Breaker, plugin: &str, version: &str) {
+    pub(crate) fn breaker(&self, tenant: &Arc<Tenant>, breaker: Breaker, epoch: i64, manifest: &Manifest) {
         if breaker.state == BreakerState::Open {
             observe::breaker_opened(breaker.point);
         }
-        self.signal(tenant, Signal::Breaker { breaker, plugin: plugin.to_owned(), version: version.to_owned() });
+        let (plugin, version) = (manifest.name.clone(), manifest.version.clone());
+        self.lock().signal(tenant, Signal::Breaker { breaker, epoch, plugin, version });
         self.urgent.notify_one();
     }
 
     /// Tells that a call used 80 % of a limit or more, once an hour for each install and limit.
     pub(crate) fn near(&self, tenant: &Arc<Tenant>, key: (InstallId, Limit), signal: impl FnOnce() -> Signal) {
-        let hour = self.env.now().as_millis() / heptad_model::time::span::HOUR;
-        {
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            if pending.near.len() >= SIGNALS {
-                pending.near.retain(|_, sent| *sent == hour);
-            }
-            if pending.near.insert(key, hour) == Some(hour) {
-                return;
-            }
+        let hour = self.env.now().as_millis() / HOUR;
+        let mut pending = self.lock();
+        if pending.near.get(&key) == Some(&hour) {
+            return;
         }
-        self.signal(tenant, signal());
-    }
-
-    fn signal(&self, tenant: &Arc<Tenant>, signal: Signal) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.signals.len() < SIGNALS {
-            pending.signals.push((tenant.clone(), signal));
-        } else {
-            tracing::warn!("a notice is dropped: too many wait");
+        if pending.near.len() >= SIGNALS {
+            pending.near.retain(|_, sent| *sent == hour);
+        }
+        if pending.near.len() < SIGNALS && pending.signal(tenant, signal()) {
+            pending.near.insert(key, hour);
         }
     }
 
-    /// Writes again and again, for ever; the process runs it as a task.
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes again and again, for ever; the process runs it as a task. Usage of many shops does not hold up what people
+    /// wait for.
     pub(crate) async fn run(&self) {
-        let mut reports = tokio::time::interval(REPORT_EVERY);
-        let mut flushes = tokio::time::interval(FLUSH_EVERY);
-        for ticks in [&mut reports, &mut flushes] {
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        }
-        loop {
-            tokio::select! {
-                _ = self.urgent.notified() => self.report().await,
-                _ = reports.tick() => self.report().await,
-                _ = flushes.tick() => {
-                    self.flush_usage().await;
+        let reports = async {
+            let mut ticks = every(REPORT_EVERY);
+            loop {
+                tokio::select! {
+                    () = self.urgent.notified() => {}
+                    _ = ticks.tick() => {}
                 }
+                self.report().await;
             }
-        }
+        };
+        let flushes = async {
+            let mut ticks = every(FLUSH_EVERY);
+            loop {
+                ticks.tick().await;
+                self.flush_usage().await;
+            }
+        };
+        let ((), ()) = tokio::join!(reports, flushes);
     }
 
     /// Writes everything that waits, after what is being written; what fails is tried a few times.
@@ -147,9 +184,9 @@ impl Reporter {
     }
 
     async fn report(&self) {
-        let _writing = self.writing.lock().await;
+        let _reporting = self.reporting.lock().await;
         let (signals, recordings) = {
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.lock();
             pending.recording_bytes = 0;
             (std::mem::take(&mut pending.signals), std::mem::take(&mut pending.recordings))
         };
@@ -158,7 +195,7 @@ impl Reporter {
             let write = async |mut tx: Tx| {
                 for signal in &signals {
                     match tell(&mut tx, signal).await {
-                        // The plugin was uninstalled meanwhile: nobody is left to tell.
+                        // The plugin was uninstalled, changed or re-armed meanwhile: there is nothing to tell any more.
                         Err(PlatformError::NotFound { .. }) => {}
                         told => told?,
                     }
@@ -167,26 +204,28 @@ impl Reporter {
             };
             if let Err(error) = self.store.write(&ctx, write).await {
                 tracing::error!(tenant = %tenant.id, %error, "what happened to plugins of {} is told later", tenant.id);
-                signals.into_iter().for_each(|signal| self.signal(&tenant, signal));
+                let mut pending = self.lock();
+                for signal in signals {
+                    pending.signal(&tenant, signal);
+                }
             }
         }
-        for (tenant, recordings) in by_tenant(recordings) {
+        for (tenant, recording) in recordings {
             let ctx = Origin::system("reporter", self.env.clone()).for_tenant(tenant.clone());
-            let write = async |mut tx: Tx| {
-                for recording in &recordings {
-                    recording::keep(&mut tx, &self.key, recording).await?;
+            let keep = async |mut tx: Tx| recording::keep(&mut tx, &self.key, &recording).await;
+            match self.store.write(&ctx, keep).await {
+                Ok(()) => observe::recording("kept"),
+                Err(error) => {
+                    observe::recording("dropped");
+                    tracing::error!(tenant = %tenant.id, call = %recording.call, %error, "a call is not recorded");
                 }
-                Ok::<_, RecordingError>(())
-            };
-            if let Err(error) = self.store.write(&ctx, write).await {
-                tracing::error!(tenant = %tenant.id, %error, "calls of {} are not recorded", tenant.id);
             }
         }
     }
 
     /// How many shops' usage could not be written.
     async fn flush_usage(&self) -> u64 {
-        let _writing = self.writing.lock().await;
+        let _flushing = self.flushing.lock().await;
         let (begun, mut failures) = (Instant::now(), 0);
         for usage in self.meter.take() {
             let ctx = Origin::system("metering", self.env.clone()).for_tenant(usage.tenant.clone());
@@ -204,8 +243,8 @@ impl Reporter {
 
 async fn tell(tx: &mut Tx, signal: &Signal) -> Result<(), PlatformError> {
     let (notice, plugin) = match signal {
-        Signal::Breaker { breaker, plugin, version } => {
-            breaker_put(tx, breaker).await?;
+        Signal::Breaker { breaker, epoch, plugin, version } => {
+            breaker_put(tx, breaker, *epoch).await?;
             if breaker.state == BreakerState::Closed {
                 return Ok(());
             }

@@ -2,28 +2,26 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use heptad_capabilities::extensions::{
-    Answer, CartView, Denial, Extensions, ExtensionsUnavailable, LimitReached, Operation, Outcome, Serving, TooBusy,
-    Turn,
+    Answer, CartView, Denial, Extensions, ExtensionsUnavailable, Operation, Outcome, Serving, TooBusy, Turn,
 };
-use heptad_model::id::{CallId, InstallId, TenantId, VersionId};
-use heptad_model::{Actor, Ctx, Currency, Env, Limit, Limits, Locale, Millis, Origin, Point, Tenant};
-use heptad_platform::breaker::{Breaker, BreakerState};
+use heptad_model::id::{InstallId, TenantId, VersionId};
+use heptad_model::{Ctx, Currency, Env, Limits, Locale, Origin, Point, Tenant};
 use heptad_store::{Store, StoreError};
 use wasmtime::Engine;
 
 use crate::admission::{Admission, Refused, Share};
-use crate::breaker::{Breakers, Change};
-use crate::call::{Call, Sources};
+use crate::asking::Sandbox;
+use crate::breaker::Breakers;
+use crate::call::Call;
 use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::Components;
 use crate::engine::{self, POOL_SIZE};
-use crate::imports::wasi::Seed;
+use crate::imports;
 use crate::installs::{Installed, Installs, READ_EVERY};
 use crate::limits::Budget;
 use crate::observe;
@@ -31,10 +29,7 @@ use crate::package::{Inspected, Package, PackageError};
 use crate::points::Ask;
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
-use crate::recording::{ENGINE, RecordedResult, Recording};
-use crate::reporter::{Reporter, Signal};
-use crate::tape::Tape;
-use crate::{imports, sandbox, span};
+use crate::reporter::Reporter;
 
 /// How long the check of an upload may take to instantiate it.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -116,17 +111,17 @@ pub struct Runtime {
     pub(crate) env: Env,
     pub(crate) key: [u8; 32],
     limits: Arc<Limits>,
-    record_one_in: u64,
-    answered: AtomicU64,
+    pub(crate) record_one_in: u64,
+    pub(crate) answered: AtomicU64,
     pub(crate) components: Components,
-    pub(crate) codes: Codes,
-    installs: Installs,
+    pub(crate) codes: Arc<Codes>,
+    pub(crate) installs: Installs,
     /// Turns of requests, by tenant.
     turns: Admission<TenantId>,
     /// Sandboxes, by install.
-    slots: Admission<InstallId>,
-    breakers: Breakers,
-    reporter: Reporter,
+    pub(crate) slots: Admission<InstallId>,
+    pub(crate) breakers: Arc<Breakers>,
+    pub(crate) reporter: Reporter,
 }
 
 impl Runtime {
@@ -137,11 +132,11 @@ impl Runtime {
         let components = Components::open(options.components)?;
         let compiler = Compiler::new(options.worker);
         let codes = Codes::open(engine.clone(), linker, components.clone(), compiler, options.code, options.key)?;
-        let limits = Arc::new(options.limits);
+        let (limits, breakers) = (Arc::new(options.limits), Arc::new(Breakers::default()));
         let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
         let runtime = Self {
             engine,
-            installs: Installs::new(store.clone(), limits.clone()),
+            installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),
             reporter: Reporter::new(store.clone(), env.clone(), options.key),
             store,
             env,
@@ -150,10 +145,10 @@ impl Runtime {
             record_one_in: options.record_one_in.into(),
             answered: AtomicU64::new(0),
             components,
-            codes,
+            codes: Arc::new(codes),
             turns: Admission::new(cores * TURNS_PER_CORE),
             slots: Admission::new(POOL_SIZE),
-            breakers: Breakers::default(),
+            breakers,
         };
         runtime.installs.refresh(&runtime.env).await?;
         Ok(Arc::new(runtime))
@@ -232,174 +227,17 @@ impl Runtime {
             let trial = Trial { interface: point.row().interface };
             let budget = Budget { wall: TRIAL, ..Budget::new(&self.limits, *point, installed.memory_mib, 0) };
             let sandbox = Sandbox { installed: installed.clone(), code, point: *point, at: self.env.now(), budget };
-            let (answer, _) = self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await;
-            if let Outcome::Failed { message, .. } | Outcome::Skipped { message, .. } = answer.trace.outcome {
-                return Err(RuntimeError::Trial { point: point.name(), reason: message });
-            }
+            let reason = match self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await {
+                Ok((answer, _)) => match answer.trace.outcome {
+                    Outcome::Answered => continue,
+                    Outcome::Failed { message, .. } | Outcome::Skipped { message, .. } => message,
+                },
+                Err(no_call) => no_call.to_string(),
+            };
+            return Err(RuntimeError::Trial { point: point.name(), reason });
         }
         Ok(())
     }
-
-    /// Finds plugin and code, waits for a sandbox, and runs the call. Whatever goes wrong is an outcome.
-    async fn call<A: Ask>(
-        &self,
-        ctx: &Ctx,
-        serving: &Serving,
-        point: Point,
-        cart: &CartView,
-        until: Instant,
-        ask: A,
-    ) -> Answer<A::Reply> {
-        let skipped = |code: &str, message: &str| {
-            let outcome = Outcome::Skipped { code: code.to_owned(), message: message.to_owned() };
-            sandbox::not_called(CallId::generate(&self.env), serving, point, outcome)
-        };
-        if Instant::now() >= until {
-            return skipped("quote-budget", "the plugins before it used up the time of the quote");
-        }
-        let installed = match self.installs.find(ctx, serving).await {
-            Ok(Some(installed)) => installed,
-            Ok(None) => return skipped("changed", "the plugin was changed or switched off meanwhile"),
-            Err(error) => return skipped("unavailable", &error.to_string()),
-        };
-        let now = self.env.now();
-        if self.breakers.allow(serving.install, point, installed.epoch, now).is_err() {
-            return skipped(
-                "breaker-open",
-                "the plugin failed too often and is not asked for a while: see its breaker",
-            );
-        }
-        let code = match installed.code.get() {
-            Some(code) => Ok(code),
-            None => self.codes.get(&serving.digest).await.map(|code| installed.code.get_or_init(|| code)),
-        };
-        let code = match code {
-            Ok(code) => code,
-            Err(error) => {
-                let outcome = Outcome::Failed { code: "code".to_owned(), message: error.to_string() };
-                return sandbox::not_called(CallId::generate(&self.env), serving, point, outcome);
-            }
-        };
-        let budget = Budget::new(&installed.limits, point, installed.memory_mib, cart.lines.len());
-        let sandbox = Sandbox { installed: installed.clone(), code, point, at: cart.at, budget };
-        let (answer, call) = self.run(ctx, sandbox, until, &ask).await;
-        self.note(ctx, &installed, &answer, budget, now);
-        if let Some(call) = call
-            && self.is_recorded(&answer.trace.outcome)
-        {
-            self.reporter.record(ctx.tenant(), self.recording(&call, cart, &answer));
-        }
-        answer
-    }
-
-    async fn run<A: Ask>(
-        &self,
-        ctx: &Ctx,
-        sandbox: Sandbox<'_>,
-        until: Instant,
-        ask: &A,
-    ) -> (Answer<A::Reply>, Option<Call>) {
-        let id = CallId::generate(&self.env);
-        let Sandbox { installed, code, point, at, budget } = sandbox;
-        let limits = &installed.limits;
-        let share = Share { running: limits.plugin_concurrency, waiting: limits.waiting };
-        let Ok(_slot) = self.slots.enter(installed.serving.install, share, until).await else {
-            let reached = LimitReached { limit: Limit::PluginConcurrency, most: share.running.into() };
-            return (sandbox::kept_out(id, &installed.serving, point, reached), None);
-        };
-        let actor = Actor::Plugin(installed.serving.install);
-        let origin = Origin { actor, request: ctx.request, locale: ctx.locale, env: ctx.env.clone() };
-        let ctx = origin.for_tenant(ctx.tenant().clone());
-        let seed = Seed::Derived(self.key, id);
-        let sources = Sources { store: self.store.clone(), seed, tape: Tape::recording() };
-        let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
-        let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
-        let (answer, call) = span::around(id, &installed.serving, point, running).await;
-        (answer, Some(call))
-    }
-
-    /// Meters the call, tells its breaker, and tells people where it came near a limit.
-    fn note<T>(&self, ctx: &Ctx, installed: &Installed, answer: &Answer<T>, budget: Budget, now: Millis) {
-        let (serving, trace) = (&installed.serving, &answer.trace);
-        let (install, point) = (serving.install, trace.point);
-        let (plugin, version) = (&serving.manifest.name, &serving.manifest.version);
-        self.reporter.meter.add(ctx.tenant(), serving.version, &serving.manifest, now, trace);
-        let (failed, code, message) = match &trace.outcome {
-            Outcome::Answered => (Some(false), "", ""),
-            Outcome::Failed { code, message } if !is_hosts(code) => (Some(true), code.as_str(), message.as_str()),
-            Outcome::Failed { .. } | Outcome::Skipped { .. } => (None, "", ""),
-        };
-        if let Some(change) = self.breakers.note(install, point, installed.epoch, now, failed) {
-            let (state, retry_at) = match change {
-                Change::Opened { retry_at } => (BreakerState::Open, retry_at),
-                Change::Closed => (BreakerState::Closed, now),
-            };
-            tracing::warn!(%install, %point, ?state, code, "the breaker of {install} at {point} is {}", state.name());
-            let (code, message) = (code.to_owned(), message.to_owned());
-            let breaker = Breaker { install, point, state, code, message, openings: 0, changed_at: now, retry_at };
-            self.reporter.breaker(ctx.tenant(), breaker, plugin, version);
-        }
-        for (limit, used, most) in [
-            (Limit::Fuel, trace.fuel, budget.fuel),
-            (Limit::Memory, trace.peak_memory, budget.memory as u64),
-            (Limit::HostCalls, trace.host_calls.into(), budget.host_calls.into()),
-            (Limit::BytesIn, trace.bytes_in, budget.bytes_in),
-            (Limit::BytesOut, trace.bytes_out, budget.bytes_out),
-            (Limit::WallClock, trace.micros / 1_000, u64::try_from(budget.wall.as_millis()).unwrap_or(u64::MAX)),
-        ] {
-            if used.saturating_mul(10) >= most.saturating_mul(8) {
-                self.reporter.near(ctx.tenant(), (install, limit), || Signal::Near {
-                    install,
-                    plugin: plugin.clone(),
-                    version: version.clone(),
-                    point,
-                    // The call that goes beyond is counted with what it was refused.
-                    used: used.min(most),
-                    limit: LimitReached { limit, most },
-                });
-            }
-        }
-    }
-
-    /// Always when it failed, by sample otherwise.
-    fn is_recorded(&self, outcome: &Outcome) -> bool {
-        match outcome {
-            Outcome::Failed { .. } => true,
-            Outcome::Skipped { .. } => false,
-            Outcome::Answered if self.record_one_in == 0 => false,
-            Outcome::Answered => {
-                self.answered.fetch_add(1, Ordering::Relaxed).checked_rem(self.record_one_in) == Some(0)
-            }
-        }
-    }
-
-    fn recording<T: serde::Serialize>(&self, call: &Call, cart: &CartView, answer: &Answer<T>) -> Recording {
-        let (installed, trace) = (&call.installed, &answer.trace);
-        Recording {
-            call: trace.call,
-            install: trace.install,
-            plugin: trace.plugin.clone(),
-            version: trace.version.clone(),
-            digest: trace.digest.clone(),
-            engine: ENGINE.to_owned(),
-            point: trace.point,
-            cart: cart.clone(),
-            reader: call.ctx.locale,
-            settings: installed.settings.to_string(),
-            allowed: installed.allowed,
-            limits: installed.limits.as_ref().clone(),
-            memory_mib: installed.memory_mib,
-            seed: Seed::Derived(self.key, trace.call).bytes(),
-            at: self.env.now(),
-            entries: call.tape.entries(),
-            result: RecordedResult::of(answer),
-        }
-    }
-}
-
-/// Whether a failure says nothing about the plugin.
-fn is_hosts(code: &str) -> bool {
-    matches!(code, "busy" | "code" | "quote-budget" | "plugin-busy")
 }
 
 impl Extensions for Runtime {
@@ -444,15 +282,6 @@ impl Extensions for Runtime {
     ) -> Answer<Vec<Denial>> {
         self.call(ctx, serving, point, cart, until, Validation { point, cart }).await
     }
-}
-
-/// What a call runs, and within which limits.
-struct Sandbox<'a> {
-    installed: Arc<Installed>,
-    code: &'a Code,
-    point: Point,
-    at: Millis,
-    budget: Budget,
 }
 
 /// Instantiates for an interface and asks nothing.

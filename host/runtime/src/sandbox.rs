@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use heptad_bindings::host::heptad::types::types::Error as PluginError;
 use heptad_capabilities::extensions::{Answer, CallTrace, LimitReached, Outcome, Serving};
 use heptad_model::id::CallId;
-use heptad_model::{Limit, Point};
+use heptad_model::{Env, Limit, Point};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::call::Call;
@@ -14,7 +14,7 @@ use crate::code::Code;
 use crate::deadline;
 use crate::engine::YIELD_INTERVAL;
 use crate::limits::{Budget, STACK_BYTES};
-use crate::observe;
+use crate::no_call::NoCall;
 use crate::points::{Ask, BadAnswer, cart_bytes};
 use crate::tape::NotRecorded;
 
@@ -53,6 +53,10 @@ pub(crate) async fn run<A: Ask>(
         };
     let fuel = budget.fuel - store.get_fuel().unwrap_or_default().min(budget.fuel);
     let mut call = store.into_data();
+    let ending = match call.beyond.take() {
+        Some(reached) => Ending::Trapped(reached.into()),
+        None => ending,
+    };
     let log = call.take_log();
     let elapsed = begun.elapsed();
     let (value, outcome) = match ending {
@@ -63,7 +67,6 @@ pub(crate) async fn run<A: Ask>(
         Ending::OutOfTime => (None, limit(Limit::QuoteTime, call.installed.limits.quote_ms.into())),
     };
     let limits = limits_reached(&outcome, &call, budget);
-    observe::called(point, &outcome, elapsed, fuel, &limits);
     let cost = CallTrace {
         fuel,
         micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
@@ -83,20 +86,10 @@ fn prepare(store: &mut Store<Call>, budget: Budget) -> wasmtime::Result<()> {
     store.fuel_async_yield_interval(Some(YIELD_INTERVAL))
 }
 
-/// The answer for a call that was not made.
-pub(crate) fn not_called<T>(call: CallId, serving: &Serving, point: Point, outcome: Outcome) -> Answer<T> {
-    observe::not_answered(point, &outcome);
-    Answer { value: None, trace: trace(call, serving, point, outcome) }
-}
-
-/// The answer for a call that a limit kept from being made.
-pub(crate) fn kept_out<T>(call: CallId, serving: &Serving, point: Point, reached: LimitReached) -> Answer<T> {
-    let LimitReached { limit, most } = reached;
-    let outcome = Outcome::Skipped { code: limit.code().to_owned(), message: limit.diagnostic(most) };
-    let mut answer = not_called(call, serving, point, outcome);
-    answer.trace.limits.push(reached);
-    observe::limits_hit(point, &answer.trace.limits);
-    answer
+/// The trace of a call that was not made.
+pub(crate) fn not_called(env: &Env, serving: &Serving, point: Point, why: &NoCall) -> CallTrace {
+    let (outcome, reached) = why.told();
+    CallTrace { limits: reached.into_iter().collect(), ..trace(CallId::generate(env), serving, point, outcome) }
 }
 
 /// The trace of a call that cost nothing yet.

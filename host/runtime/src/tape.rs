@@ -121,6 +121,16 @@ impl Tape {
         }
     }
 
+    /// How many bytes it holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Recording { bytes, .. } => bytes.len(),
+            Self::Replaying { entries, .. } => {
+                entries.iter().map(|entry| entry.arguments.len() + entry.result.len()).sum()
+            }
+        }
+    }
+
     /// How many recorded calls the guest did not make.
     pub(crate) fn unused(&self) -> usize {
         match self {

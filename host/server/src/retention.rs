@@ -6,6 +6,7 @@ use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge
 use heptad_model::{Env, Origin, PageRequest, metric};
 use heptad_platform::PlatformError;
 use heptad_platform::metering::usage_purge;
+use heptad_platform::notice::{notice_purge, platform_notice_purge};
 use heptad_platform::recording::recording_purge;
 use heptad_platform::tenant::{TenantRecord, tenant_list};
 use heptad_store::{PlatformTx, Store};
@@ -26,9 +27,9 @@ pub(crate) async fn run(store: Store, env: Env, retention: Retention) {
     }
 }
 
-/// One round through all tenants; how many rows went.
+/// One round through all tenants and the platform's own tables; how many rows went.
 async fn purge(store: &Store, origin: &Origin, batch: u32) -> Result<u64, CapabilityError> {
-    let mut removed = 0;
+    let mut removed = purge_platform(store, origin, batch).await?;
     let mut cursor: Option<String> = None;
     loop {
         let page = PageRequest::new(cursor.as_deref(), None)?;
@@ -49,6 +50,19 @@ async fn purge(store: &Store, origin: &Origin, batch: u32) -> Result<u64, Capabi
     }
 }
 
+async fn purge_platform(store: &Store, origin: &Origin, batch: u32) -> Result<u64, CapabilityError> {
+    let mut removed = 0;
+    loop {
+        let purge = async |mut tx: PlatformTx| platform_notice_purge(&mut tx, batch).await;
+        let rows = store.platform_write(origin, purge).await?;
+        metrics::counter!(metric::RETENTION_PURGED_TOTAL.name, "table" => "platform_notices").increment(rows);
+        removed += rows;
+        if rows < u64::from(batch) {
+            return Ok(removed);
+        }
+    }
+}
+
 async fn purge_tenant(
     store: &Store,
     origin: &Origin,
@@ -64,9 +78,14 @@ async fn purge_tenant(
                 let recordings = recording_purge(&mut tx, batch).await?;
                 let usage = usage_purge(&mut tx, batch).await?;
                 let keys = idempotency::purge(&mut tx, batch).await?;
-                let purged =
-                    [("quotes", quotes), ("recordings", recordings), ("metering", usage), ("idempotency_keys", keys)];
-                Ok::<_, CapabilityError>(purged)
+                let notices = notice_purge(&mut tx, batch).await?;
+                Ok::<_, CapabilityError>([
+                    ("quotes", quotes),
+                    ("recordings", recordings),
+                    ("metering", usage),
+                    ("idempotency_keys", keys),
+                    ("notices", notices),
+                ])
             })
             .await?;
         for (table, rows) in purged {

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use heptad_model::id::TenantId;
 use heptad_model::{Env, Origin, Tenant};
 use heptad_platform::PlatformError;
@@ -11,9 +12,10 @@ use heptad_platform::tenant::tenant_get;
 use heptad_runtime::Runtime;
 use heptad_store::Store;
 use moka::future::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bearers::Bearers;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::rate::{Limit, RateLimits};
 
 /// What the web may use, as the configuration says.
@@ -58,6 +60,9 @@ impl Default for WebOptions {
     }
 }
 
+/// How many uploads are in memory at once, from their first byte on: each has up to 32 MiB.
+const UPLOADS: usize = 8;
+
 /// What every handler shares. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
@@ -74,6 +79,7 @@ pub struct Shared {
     pub options: WebOptions,
     pub(crate) rates: RateLimits,
     pub(crate) bearers: Bearers,
+    uploads: Arc<Semaphore>,
     tenants: Cache<TenantId, Arc<Tenant>>,
 }
 
@@ -83,7 +89,8 @@ impl AppState {
         let rates = RateLimits::new(options.caller_limit, options.peer_limit);
         // What a context holds of a tenant is fixed from its creation, so nothing here grows old.
         let tenants = Cache::new(10_000);
-        Self(Arc::new(Shared { store, runtime, env, options, rates, bearers: Bearers::new(), tenants }))
+        let uploads = Arc::new(Semaphore::new(UPLOADS));
+        Self(Arc::new(Shared { store, runtime, env, options, rates, bearers: Bearers::new(), uploads, tenants }))
     }
 }
 
@@ -95,6 +102,14 @@ impl Deref for AppState {
 }
 
 impl Shared {
+    /// A place for an upload, before any of it is read; 503 when all are taken.
+    pub(crate) fn upload_place(&self) -> ApiResult<OwnedSemaphorePermit> {
+        self.uploads.clone().try_acquire_owned().map_err(|_| {
+            let detail = "as many uploads as can be taken are under way: try again in a minute";
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "compiler-busy", detail).with_retry_after(60)
+        })
+    }
+
     /// What is fixed about a tenant; 404 for an unknown one.
     pub async fn tenant(&self, origin: &Origin, id: TenantId) -> ApiResult<Arc<Tenant>> {
         if let Some(known) = self.tenants.get(&id).await {

@@ -89,6 +89,11 @@ impl Install {
         self.state == InstallState::Enabled
     }
 
+    /// Grows with each change and each re-arming: a breaker holds for one epoch, since a changed plugin is another one.
+    pub const fn epoch(&self) -> i64 {
+        self.revision + self.rearmed
+    }
+
     /// What happens when it fails at a point: the merchant's choice, else the point's own policy.
     pub fn failure_at(&self, point: Point) -> FailurePolicy {
         self.failure.get(&point).copied().unwrap_or(point.row().failure)

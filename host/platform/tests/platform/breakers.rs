@@ -30,7 +30,11 @@ fn breaker(install: InstallId, state: BreakerState, at: i64) -> Breaker {
 }
 
 async fn put(store: &Store, ctx: &Ctx, breaker: &Breaker) -> Result<(), PlatformError> {
-    store.write(ctx, async |mut tx| breaker_put(&mut tx, breaker).await).await
+    let put = async |mut tx| {
+        let install = install_get(&mut tx, breaker.install).await?;
+        breaker_put(&mut tx, breaker, install.epoch()).await
+    };
+    store.write(ctx, put).await
 }
 
 async fn list(store: &Store, ctx: &Ctx) -> Vec<Breaker> {
@@ -86,6 +90,8 @@ both_databases! {
         let rearm = async |ctx: &Ctx| store.write(ctx, async |mut tx| breaker_rearm(&mut tx, id).await).await;
         assert_eq!(rearm(&other).await.unwrap_err().code(), "not-found");
         assert_eq!(generation_now(&store, &ctx).await, before);
+        let standing = |at| second.standing(Millis::new(at));
+        assert_eq!([standing(NOW + 29_999), standing(NOW + 30_000)], ["open", "half-open"]);
         env.advance(5);
         rearm(&ctx).await.unwrap();
         let states: Vec<_> = list(&store, &ctx).await.into_iter().map(|breaker| (breaker.state, breaker.openings, breaker.changed_at.as_millis())).collect();
@@ -94,6 +100,9 @@ both_databases! {
         // Prices that were quoted stay valid: the plugin itself is the same.
         assert_eq!((after.rearmed, after.revision), (install.rearmed + 1, install.revision));
         assert_eq!(generation_now(&store, &ctx).await, before + 1);
+        // A call from before the re-arming reports too late.
+        let late = async |mut tx| breaker_put(&mut tx, &second, install.epoch()).await;
+        assert_eq!(store.write(&ctx, late).await.unwrap_err().code(), "not-found");
         let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &PageRequest::first()).await).await.unwrap();
         assert_eq!((rows.items[0].action.as_str(), &rows.items[0].detail), ("install.rearmed", &json!({"plugin": "checker", "closed": 2})));
     }

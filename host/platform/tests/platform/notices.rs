@@ -1,6 +1,7 @@
 //! Notices: one for each matter, counted, unread again when it comes again, and each inbox apart.
 
 use heptad_model::id::{NoticeId, PublisherId};
+use heptad_model::time::span::DAY;
 use heptad_model::{Ctx, Env, Page, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::audit::audit_list;
@@ -128,6 +129,30 @@ both_databases! {
         post(&store, &ctx, Audience::PublisherOf("half-price"), &near("a", 90)).await.unwrap();
         let (again, count) = platform_inbox(&store, &env, Some(by.id)).await;
         assert_eq!((again[0].occurrences, &again[0].acknowledged, count), (2, &None, 1));
+    }
+
+    async fn a_notice_goes_ninety_days_after_somebody_acknowledged_it(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let by = publisher(&store, &env, "maker").await;
+        approved(&store, &env, &by, "half-price").await;
+        let ctx = ctx(&store, &env, "shop").await;
+        for matter in ["read", "unread"] {
+            post(&store, &ctx, Audience::Merchant, &near(matter, 80)).await.unwrap();
+            post(&store, &ctx, Audience::Operators, &near(matter, 80)).await.unwrap();
+        }
+        let own = inbox(&store, &ctx, true).await.remove(0);
+        acknowledge(&store, &ctx, own.id).await.unwrap();
+        let platform = platform_inbox(&store, &env, None).await.0[0].id;
+        let read = async |mut tx| platform_notice_acknowledge(&mut tx, None, platform).await;
+        store.platform_write(&origin(&env), read).await.unwrap();
+        for (days, removed) in [(89, 0), (90, 1), (200, 0)] {
+            let later = Env::fixed(NOW + days * DAY);
+            let ctx = origin(&later).for_tenant(ctx.tenant().clone());
+            let purged = store.write(&ctx, async |mut tx| notice_purge(&mut tx, 10).await).await.unwrap();
+            let purge = async |mut tx| platform_notice_purge(&mut tx, 10).await;
+            assert_eq!((purged, store.platform_write(&origin(&later), purge).await.unwrap()), (removed, removed));
+        }
+        assert_eq!((unread(&store, &ctx).await, platform_inbox(&store, &env, None).await.1), (1, 1));
     }
 
     async fn a_disabled_plugin_is_told_to_its_shop_and_its_publisher(database: TestDatabase) {

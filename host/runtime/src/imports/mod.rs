@@ -25,7 +25,7 @@ use crate::call::{Call, HostError, bounded};
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     let mut linker = Linker::new(engine);
     Imports::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use heptad_capabilities::extensions::{Answer, Extensions as _, Outcome};
+use heptad_capabilities::extensions::{Answer, Extensions as _, Operation, Outcome};
 use heptad_model::limits::PerLine;
-use heptad_model::{Limit, Limits, Origin, Permission, Point};
+use heptad_model::{Ctx, Limit, Limits, Origin, Permission, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use serde_json::json;
@@ -31,16 +31,13 @@ async fn each_limit_of_a_profile_ends_the_call_with_its_code_and_its_value() {
         (Limit::BytesIn, "none", Limits { bytes_in: flat(1 << 10), ..patient() }),
         (Limit::BytesOut, "log-flood", Limits { bytes_out: flat(100 << 10), ..patient() }),
         (Limit::Output, "log-flood", Limits { output: flat(1 << 10), ..patient() }),
-        (Limit::WallClock, "sleep", Limits { wall_ms: Some(5), ..patient() }),
+        (Limit::WallClock, "slow", Limits { wall_ms: Some(1), ..patient() }),
     ] {
         let ctx = host.tenant(limit.code(), "CNY").await;
         let granted = permissions(&[Permission::PlatformKvWrite]);
         host.install(&ctx, "misbehaving", granted, Some(json!({"mode": mode}))).await;
-        // WASI's sleep is not one of the limits: where the guest sleeps, time is, and nothing raises it to ten seconds.
-        if limit != Limit::WallClock {
-            let answer = host.discounts(&ctx, Point::DiscountOrder, &cart).await;
-            assert_eq!(answer.trace.outcome, Outcome::Answered, "{limit}: with the limit as published");
-        }
+        let answer = host.discounts(&ctx, Point::DiscountOrder, &cart).await;
+        assert_eq!(answer.trace.outcome, Outcome::Answered, "{limit}: with the limit as published");
         let origin = Origin::system("test", host.env.clone());
         let put = async |mut tx| {
             limit_profile_put(&mut tx, "low", &low).await?;
@@ -80,8 +77,10 @@ async fn a_plugin_has_no_more_calls_at_once_than_its_share() {
     host.publish("misbehaving").await;
     let ctx = host.tenant("busy", "CNY").await;
     let granted = permissions(&[Permission::PlatformKvWrite]);
-    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "sleep"}))).await;
+    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "slow"}))).await;
     let cart = cart("CNY", &[(1, 1)]);
+    // Alone first: what the shop has is in memory then, and neither of the two waits for the database.
+    assert_eq!(host.discounts(&ctx, Point::DiscountOrder, &cart).await.trace.outcome, Outcome::Answered);
     let (first, second) = tokio::join!(
         host.discounts(&ctx, Point::DiscountOrder, &cart),
         host.discounts(&ctx, Point::DiscountOrder, &cart)
@@ -116,4 +115,54 @@ async fn a_shop_that_floods_is_refused_and_another_has_its_turn() {
     assert!(host.runtime.turn(&other).await.is_ok());
     drop(turns);
     assert!(host.runtime.turn(&flood).await.is_ok());
+}
+
+/// Asks the plugin once with so much time left for all plugins of the quote.
+async fn asked_within(host: &Host, ctx: &Ctx, left: Duration) -> Answer<Vec<Operation>> {
+    let serving = host.runtime.serving(ctx, Point::DiscountOrder).await.unwrap();
+    let cart = cart("CNY", &[(1, 1)]);
+    host.runtime.discounts(ctx, &serving[0], Point::DiscountOrder, &cart, Instant::now() + left).await
+}
+
+#[tokio::test]
+async fn the_time_of_a_quote_cuts_the_call_that_uses_it_up_and_skips_those_behind() {
+    let host = Host::start_with(Limits { quote_ms: 700, ..patient() }).await;
+    host.publish("misbehaving").await;
+    let ctx = host.tenant("slow", "CNY").await;
+    let granted = permissions(&[Permission::PlatformKvWrite]);
+    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "slow"}))).await;
+    let whole = asked_within(&host, &ctx, Duration::from_secs(60)).await;
+    assert_eq!(whole.trace.outcome, Outcome::Answered);
+    let cut = asked_within(&host, &ctx, Duration::from_millis(1)).await;
+    let skipped = asked_within(&host, &ctx, Duration::ZERO).await;
+    for (answer, ran) in [(cut, true), (skipped, false)] {
+        let (code, message) = match &answer.trace.outcome {
+            Outcome::Failed { code, message } if ran => (code, message),
+            Outcome::Skipped { code, message } if !ran => (code, message),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code, "quote-budget");
+        assert!(message.contains("700 ms") && message.contains(Limit::QuoteTime.row().advice), "{message}");
+        let reached: Vec<_> = answer.trace.limits.iter().map(|reached| (reached.limit, reached.most)).collect();
+        assert_eq!((reached, answer.trace.fuel > 0), (vec![(Limit::QuoteTime, 700)], ran));
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_the_shop_does_not_refill_the_rate_of_host_calls() {
+    let host = Host::start_with(Limits { host_calls_per_second: 120, ..patient() }).await;
+    host.publish("misbehaving").await;
+    let ctx = host.tenant("rated", "CNY").await;
+    let granted = permissions(&[Permission::PlatformKvWrite]);
+    let install = host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "log-flood"}))).await;
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let answer = host.discounts(&ctx, Point::DiscountOrder, &cart("CNY", &[(1, 1)])).await;
+        codes.push(match answer.trace.outcome {
+            Outcome::Answered => "answered".to_owned(),
+            Outcome::Failed { code, .. } | Outcome::Skipped { code, .. } => code,
+        });
+        host.set(&ctx, install, json!({"mode": "log-flood", "at": "discount.order"})).await;
+    }
+    assert_eq!(codes, ["answered", "host-call-rate"]);
 }

@@ -4,6 +4,7 @@
 mod bombs;
 mod code;
 mod contract;
+mod fuel;
 mod fuzz;
 mod gate;
 mod hostile;

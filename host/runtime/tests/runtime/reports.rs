@@ -1,12 +1,15 @@
 //! What calls leave behind: breakers with their notices, and usage.
 
+use std::time::Duration;
+
 use heptad_capabilities::extensions::Outcome;
-use heptad_model::{Permission, Point};
+use heptad_model::limits::PerLine;
+use heptad_model::{Limits, Permission, Point};
 use heptad_platform::breaker::{BreakerState, breaker_list, breaker_rearm};
 use heptad_store::Tx;
 use serde_json::json;
 
-use crate::support::{Host, cart, permissions};
+use crate::support::{Host, cart, patient, permissions};
 
 fn code(outcome: &Outcome) -> &str {
     match outcome {
@@ -92,4 +95,45 @@ async fn what_a_shop_used_is_written_by_a_flush_and_adds_up() {
     let ([calls, failures, used, peak, host_calls], causes) = host.store.read(&ctx, read).await.unwrap();
     assert_eq!((calls, failures, causes, used), (3, 1, 1, i64::try_from(fuel).unwrap()));
     assert!(peak >= 1 << 16 && host_calls >= 3, "{peak} {host_calls}");
+}
+
+#[tokio::test]
+async fn a_request_that_goes_away_is_metered_and_says_nothing_about_the_plugin() {
+    let endless = PerLine { base: 100_000_000_000, per_line: 0 };
+    let host = Host::start_with(Limits { fuel: endless, wall_ms: Some(10_000), quote_ms: 10_000, ..patient() }).await;
+    host.publish("misbehaving").await;
+    let ctx = host.tenant("impatient", "CNY").await;
+    let granted = permissions(&[Permission::PlatformKvWrite]);
+    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "loop"}))).await;
+    let cart = cart("CNY", &[(1, 1)]);
+    for _ in 0..6 {
+        let asked = host.discounts(&ctx, Point::DiscountOrder, &cart);
+        assert!(tokio::time::timeout(Duration::from_millis(30), asked).await.is_err(), "it loops");
+    }
+    host.runtime.flush().await;
+    let cancelled = async |mut tx: Tx| {
+        const SUM: &str = "select cast(sum(calls) as bigint) as calls from metering_failures \
+                           where tenant_id = $1 and code = 'cancelled'";
+        Ok::<_, heptad_platform::PlatformError>(tx.query(SUM).fetch_one(|row| row.int("calls")).await?)
+    };
+    assert_eq!(host.store.read(&ctx, cancelled).await.unwrap(), 6);
+    let breakers = host.store.read(&ctx, async |mut tx| breaker_list(&mut tx).await).await.unwrap();
+    assert_eq!(breakers, []);
+}
+
+#[tokio::test]
+async fn a_breaker_that_was_open_when_the_process_stopped_is_open_when_it_starts() {
+    let host = Host::start().await;
+    host.publish("misbehaving").await;
+    let ctx = host.tenant("restarted", "CNY").await;
+    let granted = permissions(&[Permission::PlatformKvWrite]);
+    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "trap"}))).await;
+    let cart = cart("CNY", &[(1, 1)]);
+    for _ in 0..5 {
+        host.discounts(&ctx, Point::DiscountOrder, &cart).await;
+    }
+    host.runtime.flush().await;
+    let host = host.restarted().await;
+    let answer = host.discounts(&ctx, Point::DiscountOrder, &cart).await;
+    assert_eq!(code(&answer.trace.outcome), "breaker-open");
 }

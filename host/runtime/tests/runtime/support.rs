@@ -1,6 +1,6 @@
 //! A host with one merchant, one publisher and the guests of the test run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,18 @@ pub(crate) fn patient() -> Limits {
     Limits { wall_ms: Some(1_000), ..Limits::default() }
 }
 
+async fn runtime(components: &Path, limits: Limits, store: &Store, env: &Env) -> Arc<Runtime> {
+    let options = RuntimeOptions {
+        components: components.to_owned(),
+        code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
+        worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
+        key: [7; 32],
+        limits,
+        record_one_in: 1,
+    };
+    Runtime::start(options, store.clone(), env.clone()).await.unwrap()
+}
+
 /// A host in one process.
 pub(crate) struct Host {
     pub(crate) runtime: Arc<Runtime>,
@@ -51,16 +63,14 @@ impl Host {
         let (store, env) = (database.open().await, Env::system());
         let folder = tempfile::tempdir().unwrap();
         let components = folder.path().join("components");
-        let options = RuntimeOptions {
-            components: components.clone(),
-            code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
-            worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
-            key: [7; 32],
-            limits,
-            record_one_in: 1,
-        };
-        let runtime = Runtime::start(options, store.clone(), env.clone()).await.unwrap();
+        let runtime = runtime(&components, limits, &store, &env).await;
         Self { runtime, store, env, components, _database: database, _folder: folder }
+    }
+
+    /// The host as another process finds it, with what the database and the folders hold.
+    pub(crate) async fn restarted(self) -> Self {
+        let runtime = runtime(&self.components, self.runtime.limits().clone(), &self.store, &self.env).await;
+        Self { runtime, ..self }
     }
 
     /// A merchant with a currency.

@@ -43,6 +43,7 @@ struct Report {
     fuel_replayed: u64,
     unused_calls: usize,
     other_engine: bool,
+    ended_by_the_clock: bool,
     differences: Vec<Difference>,
 }
 
@@ -112,6 +113,7 @@ fn report(replayed: Replayed) -> Report {
     let differences = replayed.differences.into_iter();
     let recording = replayed.recording;
     Report {
+        ended_by_the_clock: recording.was_ended_by_the_clock(),
         call: recording.call,
         plugin: recording.plugin,
         version: recording.version,
@@ -140,6 +142,9 @@ fn human(report: &Report) -> String {
     );
     if report.other_engine {
         text.push_str("\nengine       another one than recorded: fuel may differ for that alone");
+    }
+    if report.ended_by_the_clock {
+        text.push_str("\nclock        ended the recorded call; a replay is not held to it and goes on from there");
     }
     if report.unused_calls > 0 {
         text.push_str(&format!("\nhost calls   {} recorded ones were not made", report.unused_calls));

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use heptad_model::Point;
 use heptad_model::id::InstallId;
 use heptad_model::points::{FailurePolicy, Kind};
+use heptad_model::{Millis, Point};
 use heptad_platform::breaker::{Breaker, breaker_rearm};
 use heptad_platform::install::{Install, install_failure_put, install_get};
 use heptad_store::Tx;
@@ -46,7 +46,7 @@ pub(crate) struct BreakerOut {
     /// The point.
     #[schema(example = "discount.lines")]
     pub point: &'static str,
-    /// `open`: the plugin is not asked; `closed`: it is asked again.
+    /// `open`: the plugin is not asked; `half-open`: one call at a time is let through; `closed`: it is asked again.
     #[schema(example = "open")]
     pub state: &'static str,
     /// The code of the last failure.
@@ -78,11 +78,11 @@ impl FailureOut {
     }
 }
 
-impl From<Breaker> for BreakerOut {
-    fn from(breaker: Breaker) -> Self {
+impl BreakerOut {
+    pub(super) fn of(breaker: Breaker, now: Millis) -> Self {
         Self {
             point: breaker.point.name(),
-            state: breaker.state.name(),
+            state: breaker.standing(now),
             retry_at: breaker.is_open().then(|| breaker.retry_at.rfc3339()),
             code: breaker.code,
             message: breaker.message,
@@ -106,7 +106,7 @@ pub(super) async fn install_rearm(
     };
     let install = state.store.write(&staff.ctx, write).await?;
     state.runtime.refresh().await;
-    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &staff.ctx)))
 }
 
 /// Chooses what happens when a plugin fails at a point where it may object: `open` goes on without it, `closed` refuses
@@ -127,5 +127,5 @@ pub(super) async fn install_failure(
     };
     let install = state.store.write(&owner.ctx, put).await?;
     state.runtime.refresh().await;
-    Ok(Json(InstallOut::new(install, owner.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &owner.ctx)))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::id::InstallId;
-use heptad_model::{Locale, PermissionSet};
+use heptad_model::{Ctx, PermissionSet};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, breaker_list};
 use heptad_platform::install::{
@@ -126,11 +126,12 @@ pub(crate) struct UninstalledOut {
 }
 
 impl InstallOut {
-    pub(super) fn new(Seen { install, breakers }: Seen, reader: Locale) -> Self {
+    pub(super) fn new(Seen { install, breakers }: Seen, ctx: &Ctx) -> Self {
+        let (reader, now) = (ctx.locale, ctx.now());
         Self {
             id: install.id.to_string(),
             failure: install.manifest.points.iter().map(|point| FailureOut::of(&install, *point)).collect(),
-            breakers: breakers.into_iter().map(BreakerOut::from).collect(),
+            breakers: breakers.into_iter().map(|breaker| BreakerOut::of(breaker, now)).collect(),
             title: install.manifest.words(reader).map(|words| words.name.clone()).unwrap_or_default(),
             plugin: install.plugin,
             version: install.version,
@@ -166,8 +167,8 @@ async fn all_seen(tx: &mut Tx, installs: Vec<Install>) -> Result<Vec<Seen>, Plat
     Ok(installs.into_iter().map(|install| Seen { breakers: of(install.id), install }).collect())
 }
 
-fn all(installs: Vec<Seen>, reader: Locale) -> Json<InstallsOut> {
-    Json(InstallsOut { items: installs.into_iter().map(|install| InstallOut::new(install, reader)).collect() })
+fn all(installs: Vec<Seen>, ctx: &Ctx) -> Json<InstallsOut> {
+    Json(InstallsOut { items: installs.into_iter().map(|install| InstallOut::new(install, ctx)).collect() })
 }
 
 /// Lists the shop's plugins in the order in which they run.
@@ -178,7 +179,7 @@ pub(super) async fn install_all(State(state): State<AppState>, staff: Staff) -> 
         all_seen(&mut tx, installs).await
     };
     let installs = state.store.read(&staff.ctx, read).await?;
-    Ok(all(installs, staff.ctx.locale))
+    Ok(all(installs, &staff.ctx))
 }
 
 /// Installs a plugin, disabled, behind those that the shop has.
@@ -196,7 +197,7 @@ pub(super) async fn install_post(
     };
     let install = state.store.write(&owner.ctx, create).await?;
     state.runtime.refresh().await;
-    Ok((StatusCode::CREATED, Json(InstallOut::new(install, owner.ctx.locale))))
+    Ok((StatusCode::CREATED, Json(InstallOut::new(install, &owner.ctx))))
 }
 
 /// Reads an install.
@@ -211,7 +212,7 @@ pub(super) async fn install_read(
         seen(&mut tx, install).await
     };
     let install = state.store.read(&staff.ctx, read).await?;
-    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &staff.ctx)))
 }
 
 /// Replaces the settings; the next call of the plugin sees them.
@@ -228,7 +229,7 @@ pub(super) async fn install_settings(
     };
     let install = state.store.write(&staff.ctx, put).await?;
     state.runtime.refresh().await;
-    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &staff.ctx)))
 }
 
 /// Replaces what the plugin is allowed.
@@ -245,7 +246,7 @@ pub(super) async fn install_grants(
     };
     let install = state.store.write(&owner.ctx, put).await?;
     state.runtime.refresh().await;
-    Ok(Json(InstallOut::new(install, owner.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &owner.ctx)))
 }
 
 /// Enables a plugin; `needs-setup` while required settings are missing.
@@ -261,7 +262,7 @@ pub(super) async fn install_on(
     };
     let install = state.store.write(&staff.ctx, write).await?;
     state.runtime.refresh().await;
-    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &staff.ctx)))
 }
 
 /// Disables a plugin; it keeps its place, settings and data.
@@ -277,7 +278,7 @@ pub(super) async fn install_off(
     };
     let install = state.store.write(&staff.ctx, write).await?;
     state.runtime.refresh().await;
-    Ok(Json(InstallOut::new(install, staff.ctx.locale)))
+    Ok(Json(InstallOut::new(install, &staff.ctx)))
 }
 
 /// Puts the shop's plugins into this order.
@@ -293,7 +294,7 @@ pub(super) async fn install_order(
     };
     let installs = state.store.write(&staff.ctx, reorder).await?;
     state.runtime.refresh().await;
-    Ok(all(installs, staff.ctx.locale))
+    Ok(all(installs, &staff.ctx))
 }
 
 /// Uninstalls a plugin with all that it stored in this shop.

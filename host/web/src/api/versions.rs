@@ -45,7 +45,7 @@ pub(crate) struct ReviewIn {
 pub(super) async fn version_post(
     State(state): State<AppState>,
     maker: Maker,
-    Upload(bytes): Upload,
+    Upload(bytes, _place): Upload,
 ) -> ApiResult<(StatusCode, Json<VersionOut>)> {
     let publisher = maker.publisher()?;
     let submitted = upload::submit(&state, &maker.origin, publisher, bytes.into()).await?;

@@ -36,9 +36,13 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
 
 /// Of what a call failed, by its code: a limit, or one of the causes that traces know.
 pub(super) fn cause(words: Words, code: &str) -> String {
+    known_cause(words, code).unwrap_or_else(|| code.to_owned())
+}
+
+/// The same; `None` for a code that no sentence is for.
+pub(super) fn known_cause(words: Words, code: &str) -> Option<String> {
     let reached = |limit: Limit| words.t1("cause-limit", "limit", self::limit(words, limit.code()));
-    let known = words.known(&format!("outcome-failed-{code}"));
-    known.or_else(|| Limit::parse(code).map(reached)).unwrap_or_else(|| code.to_owned())
+    words.known(&format!("outcome-failed-{code}")).or_else(|| Limit::parse(code).map(reached))
 }
 
 /// The name of a limit by its code.

@@ -9,6 +9,7 @@ use heptad_model::{Currency, Minor, Money};
 use super::consent::point_title;
 use super::i18n::Words;
 use super::look::{self, Look};
+use super::notice;
 
 /// The plugins that were asked, in the order of application.
 #[derive(Debug, Clone, Default)]
@@ -167,7 +168,11 @@ impl Reader<'_> {
 
     /// A failure in plain words: its own sentence where there is one, else a general one.
     fn failure(&self, how: &str, code: &str) -> String {
-        self.words.known(&format!("outcome-{how}-{code}")).unwrap_or_else(|| self.words.t(&format!("outcome-{how}")))
+        let known = match how {
+            "failed" => notice::known_cause(self.words, code),
+            _ => self.words.known(&format!("outcome-{how}-{code}")),
+        };
+        known.unwrap_or_else(|| self.words.t(&format!("outcome-{how}")))
     }
 
     fn operation(&self, operation: &OperationTrace) -> Vec<Offer> {

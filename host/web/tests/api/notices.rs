@@ -5,6 +5,7 @@ use heptad_model::id::InstallId;
 use heptad_model::{Millis, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, BreakerState, breaker_put};
+use heptad_platform::install::install_get;
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use heptad_store::both_databases;
 use heptad_web::testing::{NOW, TestHost, TestShop};
@@ -117,7 +118,10 @@ both_databases! {
             changed_at: Millis::new(NOW),
             retry_at: Millis::new(NOW + 30_000),
         };
-        let put = async |mut tx| breaker_put(&mut tx, &breaker).await;
+        let put = async |mut tx| {
+            let install = install_get(&mut tx, breaker.install).await?;
+            breaker_put(&mut tx, &breaker, install.epoch()).await
+        };
         let reported: Result<(), PlatformError> = host.state.store.write(&host.ctx(&shop), put).await;
         reported.unwrap();
         let open = json!([{

@@ -3,6 +3,7 @@
 use heptad_model::id::InstallId;
 use heptad_model::{Millis, Point};
 use heptad_platform::breaker::{Breaker, BreakerState, breaker_put};
+use heptad_platform::install::install_get;
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use heptad_platform::user::HeldRole;
 use heptad_platform::{PlatformError, Role, Scope};
@@ -73,7 +74,10 @@ both_databases! {
             changed_at: Millis::new(NOW),
             retry_at: Millis::new(NOW + 60_000),
         };
-        let put = async |mut tx| breaker_put(&mut tx, &breaker).await;
+        let put = async |mut tx| {
+            let install = install_get(&mut tx, breaker.install).await?;
+            breaker_put(&mut tx, &breaker, install.epoch()).await
+        };
         let reported: Result<(), PlatformError> = world.host.state.store.write(&world.host.ctx(&world.shop), put).await;
         reported.unwrap();
         let page = browser.open(&path).await.expect(200);

@@ -99,6 +99,7 @@ const HOST_CALLS: &[Attack] = &[
     ("host-calls", "host-calls", "201 host calls", Raised),
     ("log-flood", "answered", "", Raised),
     ("log-huge", "output", "262272 bytes in one answer", Raised),
+    ("log-bytes", "bytes-out", "1049600 bytes to the host", Raised),
     ("kv-flood", "output", "262272 bytes in one answer", Raised),
     ("string-outside", "trap", "bounds", Harmless),
     ("string-past-end", "trap", "bounds", Harmless),
@@ -129,12 +130,17 @@ const HANDLES: &[Attack] = &[
     ("handle-dropped", "trap", "handle", Harmless),
     ("handle-twice", "trap", "handle", Harmless),
     ("handle-other-kind", "trap", "handle", Harmless),
-    ("handle-flood", "trap", "", Harmless),
+    ("handle-flood", "host-calls", "201 host calls", Harmless),
     ("output-flood", "answered", "", Harmless),
     ("clock", "answered", "", Harmless),
     ("environment", "answered", "", Harmless),
     ("exit", "trap", "", Harmless),
-    ("random-huge", "trap", "", Harmless),
+    ("random-huge", "trap", "at most 65536", Harmless),
+    ("random-flood", "bytes-in", "4195328 bytes from the host", Raised),
+    ("poll-flood", "trap", "at most 64", Harmless),
+    ("poll-loop", "host-calls", "201 host calls", Raised),
+    ("environment-flood", "host-calls", "201 host calls", Raised),
+    ("sleep", "answered", "", Harmless),
 ];
 
 /// Runs a table: every program on a host with the published limits, then the way in which it gets its answer.

@@ -22,6 +22,7 @@ use super::orders::{LineRow, customer_title, plugin_names, sku_title};
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields};
+use crate::console::notice;
 use crate::console::shell::{Shell, page, page_with};
 use crate::console::why::{Reader, Why};
 use crate::state::AppState;
@@ -375,8 +376,7 @@ pub(in crate::console) async fn order(shop: Shop, State(state): State<AppState>,
             refused(shop, &state, id, Some(quote), problem, denials).await
         }
         Err(CapabilityError::PluginUnavailable { plugin, code }) => {
-            let why = shop.words().known(&format!("outcome-failed-{code}"));
-            let why = why.unwrap_or_else(|| shop.words().t("outcome-failed"));
+            let why = notice::known_cause(shop.words(), &code).unwrap_or_else(|| shop.words().t("outcome-failed"));
             let problem = shop.words().t2("cart-plugin-unavailable", "plugin", plugin, "why", why);
             refused(shop, &state, id, Some(quote), problem, Vec::new()).await
         }

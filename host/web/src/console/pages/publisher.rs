@@ -169,6 +169,10 @@ pub(in crate::console) async fn upload_post(
     State(state): State<AppState>,
     mut form: Multipart,
 ) -> ConsoleResult {
+    let _place = match state.upload_place() {
+        Ok(place) => place,
+        Err(error) => return refused(desk, error),
+    };
     let mut trusted = false;
     let mut bytes = None;
     loop {

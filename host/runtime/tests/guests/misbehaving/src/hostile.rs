@@ -46,6 +46,11 @@ pub(crate) fn act(mode: Mode, host: &impl Host) -> Result<(), Error> {
         Mode::Trap => trap(),
         Mode::Panic => panic!("misbehaving as asked"),
         Mode::Sleep => std::thread::sleep(Duration::from_secs(10)),
+        Mode::Slow => {
+            for step in 0..1_000_000 {
+                black_box(step);
+            }
+        }
         Mode::Error => return Err(Error::new("misbehaving", "an error as asked")),
         Mode::LogFlood => {
             let line = "x".repeat(4_000);

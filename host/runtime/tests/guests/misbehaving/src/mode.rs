@@ -38,8 +38,10 @@ pub enum Mode {
     Trap,
     /// Panics with a message.
     Panic,
-    /// Sleeps for ten seconds, then answers.
+    /// Sleeps for ten seconds, which a standing clock makes none, then answers.
     Sleep,
+    /// Computes for some milliseconds, then answers.
+    Slow,
     /// Returns an error.
     Error,
     /// Writes 400 KB to its log, then answers.
