@@ -138,6 +138,27 @@ pub const PLUGIN_FUEL_TOTAL: Metric = Metric {
     unit: Unit::Fuel,
     ..counter("heptad_plugin_fuel_total", &["point"], "Fuel that calls of plugins used, by point.")
 };
+/// Calls by plugin.
+pub const PLUGIN_USAGE_CALLS_TOTAL: Metric = counter(
+    "heptad_plugin_usage_calls_total",
+    &["plugin"],
+    "Calls by plugin, counted when usage is written: of the fifty busiest by name, of the others together as `(other)`.",
+);
+/// Failed calls by plugin.
+pub const PLUGIN_USAGE_FAILURES_TOTAL: Metric = counter(
+    "heptad_plugin_usage_failures_total",
+    &["plugin"],
+    "Calls that failed or were not made, by plugin as for `heptad_plugin_usage_calls_total`.",
+);
+/// Fuel by plugin.
+pub const PLUGIN_USAGE_FUEL_TOTAL: Metric = Metric {
+    unit: Unit::Fuel,
+    ..counter(
+        "heptad_plugin_usage_fuel_total",
+        &["plugin"],
+        "Fuel that calls used, by plugin as for `heptad_plugin_usage_calls_total`.",
+    )
+};
 /// Limits that calls hit.
 pub const PLUGIN_LIMIT_HITS_TOTAL: Metric = counter(
     "heptad_plugin_limit_hits_total",
@@ -295,6 +316,9 @@ pub const ALL: &[Metric] = &[
     PLUGIN_CALLS_TOTAL,
     PLUGIN_CALL_SECONDS,
     PLUGIN_FUEL_TOTAL,
+    PLUGIN_USAGE_CALLS_TOTAL,
+    PLUGIN_USAGE_FAILURES_TOTAL,
+    PLUGIN_USAGE_FUEL_TOTAL,
     PLUGIN_LIMIT_HITS_TOTAL,
     BREAKER_OPENED_TOTAL,
     ADMISSION_RUNNING,

@@ -10,6 +10,7 @@
 mod admission;
 mod asking;
 pub mod breaker;
+mod busiest;
 pub mod call;
 pub mod code;
 pub mod compile;

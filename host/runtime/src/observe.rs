@@ -1,10 +1,12 @@
 //! What the runtime counts and measures for operators; the rows are in `heptad_model::metric`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{CallTrace, Outcome};
 use heptad_model::{Millis, Point, metric};
+use heptad_platform::metering::Usage;
 use heptad_platform::notice::NoticeKind;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 
@@ -82,6 +84,16 @@ pub(crate) fn recording(outcome: &'static str) {
 pub(crate) fn flushed(took: Duration, failures: u64) {
     histogram!(metric::METERING_FLUSH_SECONDS.name).record(took);
     counter!(metric::METERING_FLUSH_FAILURES_TOTAL.name).increment(failures);
+}
+
+/// Usage that was written, by the label of the plugin.
+pub(crate) fn usage(by_label: &BTreeMap<String, Usage>) {
+    for (plugin, usage) in by_label {
+        counter!(metric::PLUGIN_USAGE_CALLS_TOTAL.name, "plugin" => plugin.clone()).increment(usage.calls);
+        let failures = usage.failures.values().sum();
+        counter!(metric::PLUGIN_USAGE_FAILURES_TOTAL.name, "plugin" => plugin.clone()).increment(failures);
+        counter!(metric::PLUGIN_USAGE_FUEL_TOTAL.name, "plugin" => plugin.clone()).increment(usage.fuel);
+    }
 }
 
 /// A notice that was put into inboxes.

@@ -3,7 +3,7 @@
 //! A call puts it here and goes on. Breakers and recordings are written within a second, usage every ten; a clean stop
 //! writes all. What is full is dropped and counted, never waited for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,14 @@ use heptad_model::time::span::HOUR;
 use heptad_model::{Env, Limit, Manifest, Origin, Point, Tenant};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, BreakerState, breaker_put};
-use heptad_platform::metering::usage_add;
+use heptad_platform::metering::{Usage, usage_add};
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use heptad_store::{Store, Tx};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use crate::busiest::Busiest;
 use crate::meter::Meter;
 use crate::observe;
 use crate::recording::{self, Quotas, Recording};
@@ -87,8 +88,8 @@ pub(crate) struct Reporter {
     urgent: Notify,
     /// Held by whoever writes reports, so that a flush waits for what is being written.
     reporting: tokio::sync::Mutex<()>,
-    /// The same for usage.
-    flushing: tokio::sync::Mutex<()>,
+    /// The same for usage; with what metrics call the plugins.
+    flushing: tokio::sync::Mutex<Busiest>,
 }
 
 impl Reporter {
@@ -225,8 +226,9 @@ impl Reporter {
 
     /// How many shops' usage could not be written.
     async fn flush_usage(&self) -> u64 {
-        let _flushing = self.flushing.lock().await;
+        let mut busiest = self.flushing.lock().await;
         let (begun, mut failures) = (Instant::now(), 0);
+        let mut by_plugin: BTreeMap<String, Usage> = BTreeMap::new();
         for usage in self.meter.take() {
             let ctx = Origin::system("metering", self.env.clone()).for_tenant(usage.tenant.clone());
             let write = async |mut tx: Tx| usage_add(&mut tx, &usage.rows).await;
@@ -234,8 +236,13 @@ impl Reporter {
                 tracing::error!(tenant = %usage.tenant.id, %error, "usage is written with the next flush");
                 failures += 1;
                 self.meter.put_back(usage);
+            } else {
+                for (key, usage) in usage.rows {
+                    by_plugin.entry(key.plugin).or_default().add(&usage);
+                }
             }
         }
+        observe::usage(&busiest.by_label(by_plugin));
         observe::flushed(begun.elapsed(), failures);
         failures
     }
