@@ -126,14 +126,16 @@ async fn asked_within(host: &Host, ctx: &Ctx, left: Duration) -> Answer<Vec<Oper
 
 #[tokio::test]
 async fn the_time_of_a_quote_cuts_the_call_that_uses_it_up_and_skips_those_behind() {
-    let host = Host::start_with(Limits { quote_ms: 700, ..patient() }).await;
+    let endless = Limits { fuel: flat(100_000_000_000), wall_ms: Some(10_000), quote_ms: 700, ..patient() };
+    let host = Host::start_with(endless).await;
     host.publish("misbehaving").await;
     let ctx = host.tenant("slow", "CNY").await;
     let granted = permissions(&[Permission::PlatformKvWrite]);
-    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "slow"}))).await;
+    let install = host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "slow"}))).await;
     let whole = asked_within(&host, &ctx, Duration::from_secs(60)).await;
     assert_eq!(whole.trace.outcome, Outcome::Answered);
-    let cut = asked_within(&host, &ctx, Duration::from_millis(1)).await;
+    host.set(&ctx, install, json!({"mode": "loop"})).await;
+    let cut = asked_within(&host, &ctx, Duration::from_millis(200)).await;
     let skipped = asked_within(&host, &ctx, Duration::ZERO).await;
     for (answer, ran) in [(cut, true), (skipped, false)] {
         let (code, message) = match &answer.trace.outcome {
