@@ -73,27 +73,28 @@ impl Breakers {
     /// install was changed or re-armed.
     pub fn allow(&self, install: InstallId, point: Point, epoch: i64, now: Millis) -> Result<Allowed<'_>, Millis> {
         let key = (install, point);
-        let allowed = Allowed { breakers: self, key, epoch, now };
+        // Made only for a call that is let through: one that is refused must not end another's trial.
+        let allowed = || Allowed { breakers: self, key, epoch, now };
         if self.many.load(Ordering::Acquire) == 0 {
-            return Ok(allowed);
+            return Ok(allowed());
         }
         let mut all = self.lock();
-        let Some(breaker) = all.get_mut(&key) else { return Ok(allowed) };
+        let Some(breaker) = all.get_mut(&key) else { return Ok(allowed()) };
         if breaker.epoch < epoch {
             self.forget(&mut all, key);
-            return Ok(allowed);
+            return Ok(allowed());
         }
         match &mut breaker.state {
-            State::Closed { .. } => Ok(allowed),
+            State::Closed { .. } => Ok(allowed()),
             State::Open { until, .. } if now < *until => Err(*until),
             State::Open { wait, .. } => {
                 breaker.state = State::HalfOpen { successes: 0, wait: *wait, tried: true };
-                Ok(allowed)
+                Ok(allowed())
             }
             State::HalfOpen { tried: true, .. } => Err(now.plus(SECOND)),
             State::HalfOpen { tried, .. } => {
                 *tried = true;
-                Ok(allowed)
+                Ok(allowed())
             }
         }
     }
@@ -266,7 +267,7 @@ mod tests {
         case.open();
         case.now += FIRST_WAIT;
         let first = case.allow().expect("a trial");
-        assert!(case.allow().is_none(), "one trial at a time");
+        assert!(case.allow().is_none() && case.allow().is_none(), "one trial at a time, however many are refused");
         assert_eq!(first.note(Some(false)), None);
         assert_eq!(case.end(false), None);
         assert_eq!(case.end(false), Some(Change::Closed));

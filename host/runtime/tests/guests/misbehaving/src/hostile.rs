@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use heptad_sdk::Entry;
 use heptad_sdk::prelude::*;
@@ -45,7 +45,6 @@ pub(crate) fn act(mode: Mode, host: &impl Host) -> Result<(), Error> {
         }
         Mode::Trap => trap(),
         Mode::Panic => panic!("misbehaving as asked"),
-        Mode::Sleep => std::thread::sleep(Duration::from_secs(10)),
         Mode::Slow => {
             for step in 0..1_000_000 {
                 black_box(step);

@@ -38,8 +38,6 @@ pub enum Mode {
     Trap,
     /// Panics with a message.
     Panic,
-    /// Sleeps for ten seconds, which a standing clock makes none, then answers.
-    Sleep,
     /// Computes for some milliseconds, then answers.
     Slow,
     /// Returns an error.
