@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Cause;
 use crate::entropy::{Entropy, SecureEntropy, SeededEntropy};
 use crate::id::{CustomerId, InstallId, RequestId, TenantId, TokenId, UserId};
 use crate::locale::Locale;
@@ -99,12 +100,14 @@ pub struct Origin {
     pub locale: Locale,
     /// The clock and the randomness.
     pub env: Env,
+    /// The event whose delivery this is, if it is one.
+    pub cause: Option<Cause>,
 }
 
 impl Origin {
     /// An origin with a new request id.
     pub fn new(actor: Actor, locale: Locale, env: Env) -> Self {
-        Self { actor, request: RequestId::generate(&env), locale, env }
+        Self { actor, request: RequestId::generate(&env), locale, env, cause: None }
     }
 
     /// A command or job of the platform, named by a word such as `import`.

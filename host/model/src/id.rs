@@ -117,6 +117,16 @@ ids! {
     RequestId = "req", "request";
     /// A row of the audit log.
     AuditId = "aud", "audit row";
+    /// Something that happened.
+    EventId = "evt", "event";
+    /// Who is told of events.
+    SubscriptionId = "sub", "subscription";
+    /// One attempt to deliver an event.
+    DeliveryId = "dlv", "delivery";
+    /// An event that could not be delivered.
+    DeadLetterId = "ded", "dead letter";
+    /// Events that are delivered again.
+    ReplayId = "rpl", "replay";
 }
 
 #[cfg(test)]

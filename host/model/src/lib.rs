@@ -1,12 +1,15 @@
 //! The shared words of the host: ids, money, time, context, permissions, points and manifests. No I/O.
 //!
-//! Start with [`ctx`]: every operation of the host takes a [`ctx::Ctx`] first. [`points`] and [`permission`] are the two
-//! registries that everything about plugins reads; a new point or permission begins with a row there. What operators
+//! Start with [`ctx`]: every operation of the host takes a [`ctx::Ctx`] first. [`points`], [`permission`] and
+//! [`event`] are the registries that everything about plugins reads; a new point, permission or event type begins with a
+//! row there. What operators
 //! watch has registries of its own, [`metric`] and [`alert`].
 
 pub mod alert;
 pub mod ctx;
 pub mod entropy;
+pub mod event;
+pub mod filter;
 pub mod id;
 pub mod limits;
 pub mod locale;
@@ -22,6 +25,8 @@ pub mod text;
 pub mod time;
 
 pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
+pub use event::{Event, EventType, NewEvent};
+pub use filter::Filter;
 pub use limits::{Limit, LimitValue, Limits};
 pub use locale::Locale;
 pub use manifest::Manifest;

@@ -106,7 +106,7 @@ impl Runtime {
             Refused::OutOfTime => NoCall::out_of_time(limits.quote_ms),
         })?;
         let actor = Actor::Plugin(installed.serving.install);
-        let origin = Origin { actor, request: ctx.request, locale: ctx.locale, env: ctx.env.clone() };
+        let origin = Origin { actor, ..ctx.origin().clone() };
         let ctx = origin.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
         let sources = Sources { store: self.store.clone(), seed, tape: Tape::recording() };

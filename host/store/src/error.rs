@@ -28,6 +28,14 @@ pub enum StoreError {
     /// A transaction that shared a commit with others, which failed; it may succeed alone.
     #[error("a commit shared with other transactions failed: {0}")]
     Group(String),
+    /// An event breaks the bounds of the outbox.
+    #[error("an event `{kind}` cannot be told: {problem}")]
+    Event {
+        /// Its type.
+        kind: String,
+        /// The rule that it breaks.
+        problem: String,
+    },
     /// The closure kept the transaction beyond its end.
     #[error("a transaction outlived its closure")]
     Leaked,

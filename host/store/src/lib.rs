@@ -1,4 +1,5 @@
-//! The database: connections, the tenant-bound transaction, the dialects, migrations and the audit log.
+//! The database: connections, the tenant-bound transaction, the dialects, migrations, the audit log and the
+//! outbox.
 //!
 //! [`Store::read`] and [`Store::write`] run a closure in a transaction that knows its tenant: in a [`Tx`], parameter
 //! `$1` of every statement *is* the tenant, bound by [`Tx::query`], so no function takes a bare tenant id and none can
@@ -14,6 +15,8 @@ mod error;
 mod group;
 mod migrate;
 mod observe;
+mod open;
+mod outbox;
 mod row;
 mod statement;
 mod store;
@@ -23,6 +26,8 @@ mod tx;
 
 pub use error::StoreError;
 pub use migrate::{MigrationState, migrate, migration_state};
+pub use open::OpenTx;
+pub use outbox::REPLAY_PREFIX;
 pub use row::Row;
 pub use statement::{Bind, Statement};
 pub use store::{AsStoreError, Store, StoreOptions};

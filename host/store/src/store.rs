@@ -1,18 +1,21 @@
 //! The store: pools, and the closures that run in transactions.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use heptad_model::{Ctx, Origin};
+use heptad_model::{Ctx, Event, NewEvent, Origin};
 use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 
 use crate::StoreError;
 use crate::dialect::Dialect;
-use crate::group::Writers;
+use crate::group::{Scope, Writers};
 use crate::observe::{self, Observed};
 use crate::statement::Counter;
-use crate::tx::{Held, PlatformTx, Running, Slot, Tx};
+use crate::open::OpenTx;
+use crate::outbox::outbox_put;
+use crate::tx::{Held, PlatformTx, Returned, Running, Slot, Tx};
 
 /// How often a transaction is tried before its failure is reported.
 const ATTEMPTS: u32 = 5;
@@ -36,14 +39,18 @@ impl StoreOptions {
 }
 
 /// The database. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     dialect: Dialect,
     readers: AnyPool,
     writing: Writing,
-    statements: Counter,
+    pub(crate) statements: Counter,
     commits: Counter,
+    listener: Arc<OnceLock<Listener>>,
 }
+
+/// Who is told after a commit.
+type Listener = Box<dyn Fn(&Ctx, &[Event]) + Send + Sync>;
 
 /// How transactions that write get their connection and are committed.
 #[derive(Clone, Debug)]
@@ -52,6 +59,12 @@ enum Writing {
     Grouped(Writers),
     /// On PostgreSQL: the connections of all; the server groups commits by itself.
     Pooled(AnyPool),
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dialect", &self.dialect).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -88,7 +101,7 @@ impl Store {
                 (shared.clone(), Writing::Pooled(shared))
             }
         };
-        Ok(Self { dialect, readers, writing, statements: Counter::default(), commits })
+        Ok(Self { dialect, readers, writing, statements: Counter::default(), commits, listener: Arc::default() })
     }
 
     /// Which database serves.
@@ -155,7 +168,8 @@ impl Store {
                 let (slot, mut running) = self.begin_write(attempt > 1).await?;
                 running.bind_tenant(ctx.tenant().id.to_string()).await?;
                 let value = f(Tx::new(running, ctx.clone())).await?;
-                self.finish(&slot).await?;
+                let Returned { held, events } = slot.take().ok_or(StoreError::Leaked)?;
+                self.commit(ctx, held, events).await?;
                 observed.committed();
                 Ok(value)
             };
@@ -164,6 +178,23 @@ impl Store {
             }
         }
         unreachable!("the last attempt returns")
+    }
+
+    /// Begins a transaction that stays open between closures.
+    pub async fn open_write(&self, ctx: &Ctx) -> Result<OpenTx, StoreError> {
+        let (mut held, scope) = self.hold(false).await?;
+        if self.dialect == Dialect::Postgres {
+            let (slot, mut running) = Running::new(held, None, self.dialect, self.statements.clone());
+            running.bind_tenant(ctx.tenant().id.to_string()).await?;
+            drop(running);
+            held = slot.take().ok_or(StoreError::Leaked)?.held;
+        }
+        Ok(OpenTx::new(self.clone(), ctx.clone(), held, scope))
+    }
+
+    /// Calls `listener` after each commit that told of something. The first listener stays.
+    pub fn on_events(&self, listener: impl Fn(&Ctx, &[Event]) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
     }
 
     /// Runs the closure on one snapshot of the platform's tables.
@@ -213,8 +244,13 @@ impl Store {
         Ok(Running::new(held, None, self.dialect, self.statements.clone()))
     }
 
-    /// `alone`: where commits are shared, in a commit of its own.
     async fn begin_write(&self, alone: bool) -> Result<(Slot, Running), StoreError> {
+        let (held, scope) = self.hold(alone).await?;
+        Ok(Running::new(held, scope, self.dialect, self.statements.clone()))
+    }
+
+    /// Begins to write; `alone`: where commits are shared, in a commit of its own.
+    async fn hold(&self, alone: bool) -> Result<(Held, Option<Scope>), StoreError> {
         let begun = Instant::now();
         let (held, scope) = match &self.writing {
             Writing::Grouped(writers) => {
@@ -227,12 +263,30 @@ impl Store {
             }
         };
         observe::begun(true, begun.elapsed());
-        Ok(Running::new(held, scope, self.dialect, self.statements.clone()))
+        Ok((held, scope))
+    }
+
+    /// Writes what the transaction tells, commits, and lets those know who listen.
+    pub(crate) async fn commit(&self, ctx: &Ctx, held: Held, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return self.end(held).await;
+        }
+        let (slot, running) = Running::new(held, None, self.dialect, self.statements.clone());
+        let placed = outbox_put(Tx::new(running, ctx.clone()), events).await?;
+        self.end(slot.take().ok_or(StoreError::Leaked)?.held).await?;
+        if let Some(listener) = self.listener.get() {
+            listener(ctx, &placed);
+        }
+        Ok(())
     }
 
     async fn finish(&self, slot: &Slot) -> Result<(), StoreError> {
+        self.end(slot.take().ok_or(StoreError::Leaked)?.held).await
+    }
+
+    async fn end(&self, held: Held) -> Result<(), StoreError> {
         let failed = |error| StoreError::of(self.dialect, error);
-        match slot.take().ok_or(StoreError::Leaked)? {
+        match held {
             Held::Snapshot(_) => Ok(()),
             Held::Read(transaction) => transaction.commit().await.map_err(failed),
             Held::Write(transaction) => {

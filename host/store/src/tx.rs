@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use heptad_model::Ctx;
+use heptad_model::{Ctx, NewEvent};
 use sqlx::any::AnyArguments;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Transaction};
@@ -32,7 +32,13 @@ impl Held {
 }
 
 /// Where a transaction returns to when its closure drops it, so that [`crate::Store`] can commit it.
-type Place = Arc<Mutex<Option<Held>>>;
+type Place = Arc<Mutex<Option<Returned>>>;
+
+/// What a transaction gives back: itself, and what it wants to tell.
+pub(crate) struct Returned {
+    pub(crate) held: Held,
+    pub(crate) events: Vec<NewEvent>,
+}
 
 /// The store's end of a running transaction. Dropped without [`Slot::take`], it rolls back.
 pub(crate) struct Slot {
@@ -43,7 +49,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// The transaction, once its closure has dropped it.
-    pub(crate) fn take(&self) -> Option<Held> {
+    pub(crate) fn take(&self) -> Option<Returned> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -51,6 +57,8 @@ impl Slot {
 /// A running transaction, and the way back.
 pub(crate) struct Running {
     held: Option<Held>,
+    /// What it has told so far.
+    pub(crate) events: Vec<NewEvent>,
     place: Place,
     dialect: Dialect,
     counter: Counter,
@@ -60,7 +68,7 @@ impl Running {
     pub(crate) fn new(held: Held, scope: Option<Scope>, dialect: Dialect, counter: Counter) -> (Slot, Self) {
         let place = Place::default();
         let slot = Slot { place: place.clone(), _scope: scope };
-        (slot, Self { held: Some(held), place, dialect, counter })
+        (slot, Self { held: Some(held), events: Vec::new(), place, dialect, counter })
     }
 
     fn statement(&mut self, sql: &'static str) -> Statement<'_> {
@@ -76,7 +84,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = self.held.take();
+        let events = std::mem::take(&mut self.events);
+        let returned = self.held.take().map(|held| Returned { held, events });
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = returned;
     }
 }
 

@@ -38,7 +38,7 @@ impl Asked {
 
     /// The origin for an actor, in the reader's language, else the given one.
     pub fn origin(&self, actor: Actor, otherwise: Locale, env: &Env) -> Origin {
-        Origin { actor, request: self.request, locale: self.reader.unwrap_or(otherwise), env: env.clone() }
+        Origin { request: self.request, ..Origin::new(actor, self.reader.unwrap_or(otherwise), env.clone()) }
     }
 }
 

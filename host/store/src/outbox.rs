@@ -1,0 +1,85 @@
+//! The outbox: what a transaction tells is written with it, and leaves after it.
+//!
+//! [`Tx::emit`] puts an event aside; the store writes all of a transaction's events just before it commits, with three
+//! statements however many they are. The place of an event among those of its key is taken there, in the writing
+//! transaction, so that order belongs to the database.
+
+use std::collections::BTreeMap;
+
+use heptad_model::event::{MAX_DATA, MAX_KEY, partition};
+use heptad_model::{Event, NewEvent};
+use serde_json::json;
+
+use crate::{StoreError, Tx};
+
+/// The keys of lanes that replay events begin so, and no event's own key does.
+pub const REPLAY_PREFIX: &str = "replay:";
+
+impl Tx {
+    /// Tells of something in this transaction: it is delivered if and when the transaction has committed.
+    pub fn emit(&mut self, event: NewEvent) {
+        self.running.events.push(event);
+    }
+}
+
+/// Writes the events; they come back with their places.
+pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<Event>, StoreError> {
+    const SEQ: &str = "insert into event_keys (tenant_id, key, seq) \
+                       select $1, json_extract(value, '$.key'), cast(json_extract(value, '$.count') as bigint) \
+                       from json_each($2) where true \
+                       on conflict (tenant_id, key) do update set seq = event_keys.seq + excluded.seq returning key, seq";
+    const EVENTS: &str = "insert into events (tenant_id, id, kind, schema_version, key, seq, at, actor, causation, \
+                          correlation, depth, traceparent, target, data) \
+                          select $1, json_extract(value, '$.id'), json_extract(value, '$.kind'), \
+                          cast(json_extract(value, '$.schema_version') as bigint), json_extract(value, '$.key'), \
+                          cast(json_extract(value, '$.seq') as bigint), cast(json_extract(value, '$.at') as bigint), \
+                          json_extract(value, '$.actor'), json_extract(value, '$.causation'), \
+                          json_extract(value, '$.correlation'), cast(json_extract(value, '$.depth') as bigint), \
+                          json_extract(value, '$.traceparent'), json_extract(value, '$.target'), \
+                          json_extract(value, '$.data') from json_each($2)";
+    const OUTBOX: &str = "insert into outbox (tenant, partition, key, seq, event_id) \
+                          select $1, cast(json_extract(value, '$.partition') as bigint), json_extract(value, '$.key'), \
+                          cast(json_extract(value, '$.seq') as bigint), json_extract(value, '$.id') from json_each($2)";
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    for event in &events {
+        check(event)?;
+        *counts.entry(&event.key).or_default() += 1;
+    }
+    let keys: Vec<_> = counts.iter().map(|(key, count)| json!({"key": key, "count": count})).collect();
+    let last = tx.query(SEQ).json(&keys).fetch_all(|row| Ok((row.text("key")?, row.int("seq")?))).await?;
+    let mut next: BTreeMap<String, i64> =
+        last.into_iter().map(|(key, last)| (counts.get(key.as_str()).map_or(last, |count| last - count + 1), key))
+            .map(|(first, key)| (key, first))
+            .collect();
+    let ctx = tx.ctx().clone();
+    let placed = events.into_iter().map(|event| {
+        let seq = next.entry(event.key.clone()).or_default();
+        let placed = event.placed(ctx.origin(), *seq);
+        *seq += 1;
+        placed
+    });
+    let placed: Vec<Event> = placed.collect();
+    let tenant = ctx.tenant().id.to_string();
+    let row = |event: &Event| {
+        let mut row = json!(event);
+        row["partition"] = partition(&tenant, &event.key).into();
+        row["data"] = event.data.to_string().into();
+        row
+    };
+    let rows: Vec<_> = placed.iter().map(row).collect();
+    tx.query(EVENTS).json(&rows).execute().await?;
+    tx.platform_query(OUTBOX).bind(&tenant).json(&rows).execute().await?;
+    Ok(placed)
+}
+
+/// The bounds of what plugins emit are held where they emit; this is the last wall.
+fn check(event: &NewEvent) -> Result<(), StoreError> {
+    let problem = if !(1..=MAX_KEY).contains(&event.key.len()) || event.key.starts_with(REPLAY_PREFIX) {
+        format!("the key has {} bytes", event.key.len())
+    } else if event.data.to_string().len() > MAX_DATA {
+        "the data is too large".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Event { kind: event.kind.clone(), problem })
+}
