@@ -1,8 +1,8 @@
 //! The host side of the contract: the only `bindgen!` calls, in a crate of their own because they compile slowly and
 //! change rarely.
 //!
-//! [`host`] holds what a plugin may import, one trait per interface, implemented in `heptad-runtime`. [`discount`] and
-//! [`cart_validation`] hold what a plugin may export. To add a point, add a module here that maps the shared types.
+//! [`host`] holds what a plugin may import, one trait per interface, implemented in `heptad-runtime`. [`discount`],
+//! [`cart_validation`] and [`event_handler`] hold what a plugin may export. To add a point, add a module here that maps the shared types.
 
 #![expect(missing_docs, reason = "most of it is generated from wit/, which is documented")]
 
@@ -37,6 +37,16 @@ pub mod discount {
             "heptad:types/types@0.1.0": crate::host::heptad::types::types,
             "heptad:mall/types@0.1.0": crate::host::heptad::mall::types,
         },
+    });
+}
+
+/// Plugins that hear of events.
+pub mod event_handler {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
+        world: "heptad:points/event-handler-point",
+        exports: { default: async },
+        with: { "heptad:types/types@0.1.0": crate::host::heptad::types::types },
     });
 }
 

@@ -190,6 +190,9 @@ pub struct CallTrace {
     /// Bytes that it handed to the host.
     #[serde(default)]
     pub bytes_out: u64,
+    /// How long it held a transaction open, in microseconds.
+    #[serde(default)]
+    pub write_micros: u64,
     /// The limits that it reached, whether or not the call ended by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitReached>,

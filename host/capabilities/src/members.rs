@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use heptad_model::id::CustomerId;
-use heptad_model::{Millis, Page, PageRequest};
+use heptad_model::{EventType, Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +157,7 @@ pub async fn customer_create(tx: &mut Tx, input: CustomerIn) -> Result<Customer,
         return Err(CapabilityError::AlreadyExists { what: "customer", code: made.code });
     }
     tx.audit("customer.created", id, &serde_json::json!({})).await?;
+    tx.emit(EventType::CustomerCreated.new(id, serde_json::json!({ "customer": id })));
     Ok(made)
 }
 
@@ -217,7 +218,25 @@ pub async fn customer_update(tx: &mut Tx, id: CustomerId, patch: CustomerPatch) 
     .filter_map(|(field, changed)| changed.then_some(field))
     .collect();
     tx.audit("customer.updated", id, &serde_json::json!({ "changed": changed })).await?;
+    tell_update(tx, &before, &after, &changed);
     Ok(after)
+}
+
+fn tell_update(tx: &mut Tx, before: &Customer, after: &Customer, changed: &[&str]) {
+    let id = after.id;
+    tx.emit(EventType::CustomerUpdated.new(id, serde_json::json!({ "customer": id, "changed": changed })));
+    if before.tier != after.tier {
+        let data = serde_json::json!({ "customer": id, "before": before.tier, "after": after.tier });
+        tx.emit(EventType::TierChanged.new(id, data));
+    }
+    if before.tags != after.tags {
+        let without = |tags: &[String], other: &[String]| -> Vec<String> {
+            tags.iter().filter(|tag| !other.contains(tag)).cloned().collect()
+        };
+        let (added, removed) = (without(&after.tags, &before.tags), without(&before.tags, &after.tags));
+        let data = serde_json::json!({ "customer": id, "added": added, "removed": removed });
+        tx.emit(EventType::TagsChanged.new(id, data));
+    }
 }
 
 async fn customers(tx: &mut Tx, ids: &[String]) -> Result<Vec<Customer>, CapabilityError> {

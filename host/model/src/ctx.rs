@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Cause;
 use crate::entropy::{Entropy, SecureEntropy, SeededEntropy};
+use crate::event::Cause;
 use crate::id::{CustomerId, InstallId, RequestId, TenantId, TokenId, UserId};
 use crate::locale::Locale;
 use crate::money::Currency;

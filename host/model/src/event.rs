@@ -13,8 +13,8 @@ use crate::money::MAX_SAFE;
 use crate::permission::Permission;
 use crate::time::Millis;
 
-/// The most bytes of a key.
-pub const MAX_KEY: usize = 128;
+/// The most bytes of a key: the shop's own codes are among them.
+pub const MAX_KEY: usize = 256;
 /// The most bytes of an event's data.
 pub const MAX_DATA: usize = 16 << 10;
 /// An event of this depth is not delivered any more: plugins that answer events with events have made a loop.
@@ -66,7 +66,9 @@ impl Field {
         match self.kind {
             FieldKind::Id(prefix) => json!({"type": "string", "pattern": format!("^{prefix}_[0-9a-f]{{32}}$")}),
             FieldKind::Text => json!({"type": "string", "maxLength": 500}),
-            FieldKind::Words => json!({"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 200}),
+            FieldKind::Words => {
+                json!({"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 200})
+            }
             FieldKind::Integer => json!({"type": "integer", "minimum": -MAX_SAFE, "maximum": MAX_SAFE}),
             FieldKind::Amount => {
                 json!({"type": "integer", "minimum": -MAX_SAFE, "maximum": MAX_SAFE, "description": "minor units of `currency`"})
@@ -290,8 +292,7 @@ impl EventType {
     /// The JSON Schema (2020-12) of the data.
     pub fn schema(self) -> Value {
         let row = self.row();
-        let properties: Map<_, _> =
-            row.fields.iter().map(|field| (field.name.to_owned(), field.schema())).collect();
+        let properties: Map<_, _> = row.fields.iter().map(|field| (field.name.to_owned(), field.schema())).collect();
         let required: Vec<_> = row.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
         json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -326,7 +327,7 @@ pub struct NewEvent {
     pub kind: String,
     /// The version of its schema.
     pub schema_version: u32,
-    /// What it is about; 1 to 128 bytes. Events of a key are delivered in their order.
+    /// What it is about; 1 to 256 bytes. Events of a key are delivered in their order.
     pub key: String,
     /// The one subscription that it is for; all that ask for its type when absent.
     pub target: Option<SubscriptionId>,
@@ -380,7 +381,8 @@ pub struct Event {
 /// process and release.
 pub fn partition(tenant: &str, key: &str) -> u32 {
     let bytes = tenant.bytes().chain([0]).chain(key.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     u32::try_from((hash ^ (hash >> 33)) % u64::from(PARTITIONS)).unwrap_or_default()

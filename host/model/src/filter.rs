@@ -361,7 +361,13 @@ mod tests {
 
     fn event() -> Event {
         let data = json!({"total": 12_000, "currency": "CNY", "flag": true, "deep": {"list": [1], "word": "a\"b"}});
-        let new = NewEvent { kind: "order.placed".to_owned(), schema_version: 1, key: "ord_1".to_owned(), target: None, data };
+        let new = NewEvent {
+            kind: "order.placed".to_owned(),
+            schema_version: 1,
+            key: "ord_1".to_owned(),
+            target: None,
+            data,
+        };
         new.placed(&Origin::new(Actor::Anonymous, Locale::En, Env::fixed(1)), 1)
     }
 

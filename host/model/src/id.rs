@@ -48,6 +48,11 @@ macro_rules! ids {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
 
+            /// Not an id, but before every id of that moment or a later one, and behind all earlier ones.
+            pub fn floor(at: crate::Millis) -> String {
+                format!("{}_{:012x}", $prefix, at.as_millis().max(0))
+            }
+
             /// Reads an id from outside.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 parse(text, $kind, $prefix).map(Self)
@@ -141,6 +146,8 @@ mod tests {
         let second = OrderId::generate(&env);
         assert!(first.to_string() < second.to_string());
         assert_eq!(OrderId::parse(&first.to_string()), Ok(first));
+        let floor = OrderId::floor(crate::Millis::new(1_700_000_000_001));
+        assert!(first.to_string() < floor && floor < second.to_string());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Point;
+use crate::points::Kind;
 
 /// A row of the table of limits.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -49,6 +50,8 @@ limits! {
     WallClock = "deadline", "ms", "do less for each call";
     /// Wall clock of all plugins of one quote.
     QuoteTime = "quote-budget", "ms", "the plugins before it took the time: look for the slow one in the trace";
+    /// Wall clock of a call from its first write on.
+    WriteTime = "write-time", "ms from the first write to the end", "read and reckon first, then write";
     /// Linear memory of a call.
     Memory = "memory", "bytes of memory", "use less, or ask for more by memory_mib";
     /// Elements of a table.
@@ -127,7 +130,9 @@ impl PerLine {
 pub struct Limits {
     /// Fuel of a call.
     pub fuel: PerLine,
-    /// Wall clock of a call in milliseconds; the point's own budget when absent.
+    /// Fuel of a call at a point where the plugin is told of something.
+    pub event_fuel: u64,
+    /// Wall clock of a call in milliseconds at the points that a cart meets; the point's own budget when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_ms: Option<u32>,
     /// Wall clock of all plugins of one quote in milliseconds.
@@ -164,6 +169,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             fuel: PerLine { base: 50_000_000, per_line: 50_000 },
+            event_fuel: 1_000_000_000,
             wall_ms: None,
             quote_ms: 100,
             memory_mib: 64,
@@ -217,6 +223,7 @@ impl Limits {
         let values = [
             ("fuel.base", Some(self.fuel.base), 100_000, 100_000_000_000),
             ("fuel.per_line", Some(self.fuel.per_line), 0, 1_000_000_000),
+            ("event_fuel", Some(self.event_fuel), 100_000, 100_000_000_000),
             ("wall_ms", self.wall_ms.map(u64::from), 1, 10_000),
             ("quote_ms", Some(self.quote_ms.into()), 1, 10_000),
             ("memory_mib", Some(self.memory_mib.into()), 1, 64),
@@ -252,7 +259,14 @@ impl Limits {
 
     /// Wall clock of a call at the point.
     pub fn wall(&self, point: Point) -> Duration {
-        Duration::from_millis(self.wall_ms.unwrap_or(point.row().budget_ms).into())
+        let own = point.row().budget_ms;
+        let millis = if point.row().kind == Kind::On { own } else { self.wall_ms.unwrap_or(own) };
+        Duration::from_millis(millis.into())
+    }
+
+    /// Fuel of a call at the point, with so many lines.
+    pub fn fuel_of(&self, point: Point, lines: usize) -> u64 {
+        if point.row().kind == Kind::On { self.event_fuel } else { self.fuel.of(lines) }
     }
 }
 

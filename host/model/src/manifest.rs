@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::EventType;
+use crate::filter::Filter;
 use crate::locale::Locale;
 use crate::permission::{Permission, PermissionSet};
 use crate::points::Point;
@@ -12,6 +14,8 @@ use crate::points::Point;
 pub const CONTRACT: &str = "0.1";
 /// The most bytes of a manifest.
 pub const MAX_MANIFEST: usize = 256 * 1024;
+/// The most subscriptions of a manifest.
+pub const MAX_SUBSCRIPTIONS: usize = 32;
 /// The default memory of a call in MiB, and the most that a manifest may ask for.
 pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 16..=64;
 
@@ -34,6 +38,9 @@ pub struct Manifest {
     /// What it wants to do.
     #[serde(default)]
     pub permissions: Vec<PermissionWish>,
+    /// The events that it wants to hear of, at the point `event.handle`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventWish>,
     /// Memory of a call in MiB, 16 to 64; 16 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
@@ -55,6 +62,19 @@ pub struct PermissionWish {
     pub optional: bool,
     /// What for, by BCP 47 tag, in words for the merchant.
     pub purpose: BTreeMap<String, String>,
+}
+
+/// Events that the plugin wants to hear of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventWish {
+    /// The subscription's name, unique in the manifest: a short name.
+    pub name: String,
+    /// The types, as `/v1/event-types` lists them.
+    pub types: Vec<String>,
+    /// Which of them, in the language of [`crate::filter`]; all when empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub filter: String,
 }
 
 /// A plugin's words in one language.
@@ -156,6 +176,7 @@ impl Manifest {
         if wishes.iter().count() != self.permissions.len() {
             return Err(field("permissions", "a permission is listed twice"));
         }
+        self.check_events(wishes)?;
         for locale in Locale::ALL {
             let tag = locale.tag();
             let Some(words) = self.locales.get(tag) else {
@@ -176,6 +197,36 @@ impl Manifest {
             crate::settings::check_schema(schema).map_err(|error| field("settings", error.to_string()))?;
         }
         Ok(self)
+    }
+
+    fn check_events(&self, wishes: PermissionSet) -> Result<(), ManifestError> {
+        if self.events.is_empty() == self.points.contains(&Point::EventHandle) {
+            return Err(field("events", "subscriptions and the point `event.handle` go together"));
+        }
+        if self.events.len() > MAX_SUBSCRIPTIONS {
+            return Err(field("events", format!("at most {MAX_SUBSCRIPTIONS} subscriptions")));
+        }
+        for (index, wish) in self.events.iter().enumerate() {
+            let name = |name: &str| format!("events.{index}.{name}");
+            if !is_slug(&wish.name) || self.events[..index].iter().any(|other| other.name == wish.name) {
+                return Err(field(name("name"), "a short name that no other subscription has"));
+            }
+            if wish.types.is_empty() || wish.types.len() > EventType::ALL.len() {
+                return Err(field(name("types"), "at least one type of event"));
+            }
+            for kind in &wish.types {
+                let Some(found) = EventType::parse(kind) else {
+                    let kind: String = kind.chars().take(64).collect();
+                    return Err(field(name("types"), format!("`{kind}` is no type of event")));
+                };
+                if let Some(permission) = found.row().permission.filter(|permission| !wishes.contains(*permission)) {
+                    let problem = format!("`{kind}` needs `[[permissions]] name = \"{permission}\"`");
+                    return Err(field(name("types"), problem));
+                }
+            }
+            Filter::parse(&wish.filter).map_err(|error| field(name("filter"), error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// All permissions that the plugin asks for.

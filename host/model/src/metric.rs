@@ -307,6 +307,39 @@ pub const PROCESS_THREADS: Metric = gauge("process_threads", Unit::Count, "Threa
 pub const PROCESS_START_TIME_SECONDS: Metric =
     gauge("process_start_time_seconds", Unit::Timestamp, "When the process started.");
 
+/// Partitions of this process.
+pub const EVENTS_PARTITIONS: Metric = gauge(
+    "heptad_events_partitions",
+    Unit::Count,
+    "Partitions of events that this process works on; all processes together hold 64.",
+);
+/// Events that went into lanes.
+pub const EVENTS_RELAYED_TOTAL: Metric = counter(
+    "heptad_events_relayed_total",
+    &[],
+    "Events that were matched with subscriptions, whether or not anybody asked for them.",
+);
+/// Lanes that are due.
+pub const EVENTS_LANES_DUE: Metric = gauge(
+    "heptad_events_lanes_due",
+    Unit::Count,
+    "Keys of subscriptions with an event that is to be told now, in the partitions of this process; growing, it says that \
+     receivers are too slow.",
+);
+/// Attempts to deliver.
+pub const EVENTS_DELIVERIES_TOTAL: Metric = counter(
+    "heptad_events_deliveries_total",
+    &["receiver", "outcome"],
+    "Attempts to deliver an event, by receiver (`plugin`, `webhook`) and outcome (`ok`, `failed`, `dead`, `skipped`).",
+);
+/// How late events are.
+pub const EVENTS_DELAY_SECONDS: Metric = seconds(
+    "heptad_events_delay_seconds",
+    SLOW,
+    &["receiver"],
+    "How long after it happened an event was dealt with, failed attempts included.",
+);
+
 /// Every metric, in the order of the page for operators.
 pub const ALL: &[Metric] = &[
     HTTP_REQUESTS_TOTAL,
@@ -328,6 +361,11 @@ pub const ALL: &[Metric] = &[
     INSTALLS_READ_FAILURES_TOTAL,
     COMPILATIONS_TOTAL,
     COMPILATION_SECONDS,
+    EVENTS_PARTITIONS,
+    EVENTS_RELAYED_TOTAL,
+    EVENTS_LANES_DUE,
+    EVENTS_DELIVERIES_TOTAL,
+    EVENTS_DELAY_SECONDS,
     DB_TRANSACTIONS_TOTAL,
     DB_TRANSACTION_SECONDS,
     DB_BEGIN_SECONDS,

@@ -13,6 +13,8 @@ pub enum Kind {
     Calc,
     /// Allows, or denies with reasons.
     Veto,
+    /// Is told of something that has happened, and may write.
+    On,
 }
 
 /// What happens when a plugin on the point fails.
@@ -33,6 +35,8 @@ pub enum ConflictRule {
     Ordered,
     /// One denial is enough.
     VetoAny,
+    /// Each is told, and none knows of the others.
+    FanOut,
 }
 
 /// How settled a point is.
@@ -57,6 +61,9 @@ pub enum Point {
     /// Whether a cart may become an order.
     #[serde(rename = "cart.validate-complete")]
     CartValidateComplete,
+    /// Events that the plugin has subscribed to.
+    #[serde(rename = "event.handle")]
+    EventHandle,
 }
 
 /// A row of the registry.
@@ -81,8 +88,9 @@ pub struct PointRow {
 }
 
 impl Point {
-    /// Every registered point, in the order in which a cart meets them.
-    pub const ALL: [Self; 3] = [Self::DiscountLines, Self::DiscountOrder, Self::CartValidateComplete];
+    /// Every registered point, those that a cart meets first, in that order.
+    pub const ALL: [Self; 4] =
+        [Self::DiscountLines, Self::DiscountOrder, Self::CartValidateComplete, Self::EventHandle];
 
     /// The point's row.
     pub const fn row(self) -> PointRow {
@@ -97,6 +105,16 @@ impl Point {
                 budget_ms: 20,
                 failure: FailurePolicy::Closed,
                 conflict: ConflictRule::VetoAny,
+                maturity: Maturity::Experimental,
+            },
+            Self::EventHandle => PointRow {
+                name: "event.handle",
+                interface: "heptad:points/event-handler@0.1.0",
+                owner: "platform",
+                kind: Kind::On,
+                budget_ms: 10_000,
+                failure: FailurePolicy::Open,
+                conflict: ConflictRule::FanOut,
                 maturity: Maturity::Experimental,
             },
         }

@@ -6,13 +6,13 @@
 use std::str::FromStr;
 
 use heptad_model::id::InstallId;
-use heptad_model::{Millis, Point};
+use heptad_model::{EventType, Millis, Point};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::json;
 
 use crate::PlatformError;
 use crate::generation::generation_raise;
-use crate::install::install_get;
+use crate::install::{Install, install_get};
 
 /// The most characters of what the last failure said; what is longer is cut.
 const MAX_MESSAGE: usize = 500;
@@ -147,12 +147,14 @@ pub(crate) async fn breakers_close(tx: &mut Tx, install: InstallId) -> Result<u6
 /// Closes all breakers of an install: the plugin is asked again at once. Every process learns of it by the generation.
 pub async fn breaker_rearm(tx: &mut Tx, install: InstallId) -> Result<(), PlatformError> {
     const COUNT: &str = "update installs set rearmed = rearmed + 1 where tenant_id = $1 and id = $2";
-    let plugin = install_get(tx, install).await?.plugin;
+    let Install { plugin, version, .. } = install_get(tx, install).await?;
     let closed = breakers_close(tx, install).await?;
     // Counted even where the database knows of none that is open: a process may know of one that it has not reported yet.
     if tx.query(COUNT).text(install).execute().await? != 1 {
         return Err(PlatformError::not_found("install", install));
     }
     tx.audit("install.rearmed", install, &json!({"plugin": plugin, "closed": closed})).await?;
+    let data = json!({"install": install, "plugin": plugin, "version": version, "what": "rearmed"});
+    tx.emit(EventType::PluginChanged.new(install, data));
     Ok(generation_raise(tx).await?)
 }

@@ -2,17 +2,20 @@
 //!
 //! Operations on what belongs to a tenant take a [`heptad_store::Tx`], the others a [`heptad_store::PlatformTx`]; those
 //! that hash a password take the [`heptad_store::Store`], because hashing is slow and never runs in a transaction. Start
-//! with [`catalog`] for how a plugin gets in, [`install`] for how a merchant gets it, [`principal`] for who may do what.
+//! with [`catalog`] for how a plugin gets in, [`install`] for how a merchant gets it, [`principal`] for who may do what, with
+//! [`delivery`] for how events reach plugins.
 //! This crate knows nothing of wasm or HTTP: bytes are inspected before a version comes here, and what a role may do
 //! at which route is decided there.
 
 pub mod audit;
 pub mod breaker;
 pub mod catalog;
+pub mod delivery;
 pub mod error;
 pub mod generation;
 pub mod install;
 pub mod kv;
+pub mod lease;
 pub mod limit_profile;
 pub mod metering;
 mod names;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use heptad_model::id::{NoticeId, PublisherId};
 use heptad_model::page::PageError;
 use heptad_model::time::span::DAY;
-use heptad_model::{Millis, Page, PageRequest};
+use heptad_model::{EventType, Millis, Page, PageRequest};
 use heptad_store::{PlatformTx, Row, StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -30,11 +30,13 @@ pub enum NoticeKind {
     LimitNear,
     /// A plugin was switched off.
     PluginDisabled,
+    /// An event could not be delivered and lies with the dead letters.
+    EventDead,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::BreakerOpened, Self::LimitNear, Self::PluginDisabled];
+    pub const ALL: [Self; 4] = [Self::BreakerOpened, Self::LimitNear, Self::PluginDisabled, Self::EventDead];
 
     /// The word in the database and the API.
     pub const fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl NoticeKind {
             Self::BreakerOpened => "breaker-opened",
             Self::LimitNear => "limit-near",
             Self::PluginDisabled => "plugin-disabled",
+            Self::EventDead => "event-dead",
         }
     }
 
@@ -49,7 +52,7 @@ impl NoticeKind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::BreakerOpened => Severity::Critical,
-            Self::LimitNear => Severity::Warning,
+            Self::LimitNear | Self::EventDead => Severity::Warning,
             Self::PluginDisabled => Severity::Info,
         }
     }
@@ -120,7 +123,8 @@ pub struct NoticeIn {
     pub subject: String,
     /// The matter's name within its inbox: what bears the same name is the same matter.
     pub dedup: String,
-    /// The arguments of the sentence: `plugin`, `version`, `point`, `code`, `message`, `limit`, `most`, `used`. A publisher
+    /// The arguments of the sentence: `plugin`, `version`, `point`, `code`, `message`, `limit`, `most`, `used`, `subscription`,
+    /// `event`. A publisher
     /// reads them too, so they never name a shop.
     pub detail: Value,
 }
@@ -188,7 +192,12 @@ pub async fn notice_post(tx: &mut Tx, audience: Audience<'_>, notice: &NoticeIn)
     }
     let (id, now) = (NoticeId::generate(&tx.ctx().env), tx.ctx().now());
     let statement = match audience {
-        Audience::Merchant => tx.query(TENANT),
+        Audience::Merchant => {
+            let severity = notice.kind.severity().name();
+            let data = json!({"kind": notice.kind.to_string(), "severity": severity, "subject": notice.subject});
+            tx.emit(EventType::NoticePosted.new(&notice.subject, data));
+            tx.query(TENANT)
+        }
         Audience::PublisherOf(plugin) => {
             let publisher = publisher_of(tx, plugin).await?;
             tx.platform_query(PLATFORM).text(publisher)

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use heptad_capabilities::extensions::{Answer, CallTrace, CartView, LimitReached, Outcome, Serving};
 use heptad_model::id::CallId;
+use heptad_model::points::Kind;
 use heptad_model::{Actor, Ctx, Limit, Millis, Origin, Point};
 use heptad_platform::breaker::{Breaker, BreakerState};
 
@@ -14,6 +15,7 @@ use crate::admission::{Refused, Share};
 use crate::breaker::{Allowed, Change};
 use crate::call::{Call, Sources};
 use crate::code::Code;
+use crate::effects::Effects;
 use crate::imports::wasi::Seed;
 use crate::installs::Installed;
 use crate::limits::Budget;
@@ -36,9 +38,11 @@ impl Runtime {
         until: Instant,
         ask: A,
     ) -> Answer<A::Reply> {
-        let request = Request { ctx, serving, point, until, now: self.env.now(), begun: Instant::now() };
+        let request =
+            Request { ctx, serving, point, until, now: self.env.now(), begun: Instant::now(), is_retry: false };
         let unanswered = Unanswered { runtime: self, request: &request };
-        let asked = self.ask(&request, cart, ask).await;
+        let terms = Terms { lines: cart.lines.len(), at: cart.at, tape: Tape::recording(), effects: Effects::None };
+        let asked = self.ask(&request, terms, ask).await;
         let _answered = ManuallyDrop::new(unanswered);
         let (answer, ran) = match asked {
             Ok((answer, ran)) => (answer, Some(ran)),
@@ -47,10 +51,7 @@ impl Runtime {
                 (Answer { value: None, trace }, None)
             }
         };
-        self.count(&request, &answer.trace);
-        if let Some(Ran { call, budget, allowed }) = ran {
-            self.tell_breaker(&request, &answer.trace, allowed);
-            self.tell_near(&request, &answer.trace, budget);
+        if let Some(call) = self.note(&request, &answer.trace, ran) {
             if self.is_recorded(&answer.trace.outcome) {
                 let bytes = call.tape.len() + call.installed.settings.len() + cart_bytes(cart);
                 let make = || self.recording(&call, cart, &answer);
@@ -60,11 +61,20 @@ impl Runtime {
         answer
     }
 
+    /// Meters a call, and tells breaker and people of it; the call, if there was one.
+    pub(crate) fn note(&self, request: &Request<'_>, trace: &CallTrace, ran: Option<Ran<'_>>) -> Option<Call> {
+        self.count(request, trace);
+        let Ran { call, budget, allowed } = ran?;
+        self.tell_breaker(request, trace, allowed);
+        self.tell_near(request, trace, budget);
+        Some(call)
+    }
+
     /// Finds plugin and code, waits for a sandbox, and runs the call, all of it within the request's time.
-    async fn ask<A: Ask>(
+    pub(crate) async fn ask<A: Ask>(
         &self,
         request: &Request<'_>,
-        cart: &CartView,
+        terms: Terms,
         ask: A,
     ) -> Result<(Answer<A::Reply>, Ran<'_>), NoCall> {
         let &Request { ctx, serving, point, until, now, .. } = request;
@@ -75,7 +85,7 @@ impl Runtime {
         let found = tokio::time::timeout_at(until.into(), self.installs.find(ctx, serving)).await;
         let installed = found.map_err(|_| out_of_time())??.ok_or(NoCall::Changed)?;
         let allowed = self.breakers.allow(serving.install, point, installed.epoch, now);
-        let allowed = allowed.map_err(|_| NoCall::BreakerOpen)?;
+        let allowed = allowed.map_err(|retry_at| NoCall::BreakerOpen { retry_at })?;
         let code = match installed.code.get() {
             Some(code) => code,
             None => {
@@ -83,8 +93,9 @@ impl Runtime {
                 installed.code.get_or_init(|| code)
             }
         };
-        let budget = Budget::new(&installed.limits, point, installed.memory_mib, cart.lines.len());
-        let sandbox = Sandbox { installed: installed.clone(), code, point, at: cart.at, budget };
+        let Terms { lines, at, tape, effects } = terms;
+        let budget = Budget::new(&installed.limits, point, installed.memory_mib, lines);
+        let sandbox = Sandbox { installed: installed.clone(), code, point, at, budget, tape, effects };
         let (answer, call) = self.run(ctx, sandbox, until, &ask).await?;
         Ok((answer, Ran { call, budget, allowed }))
     }
@@ -97,10 +108,11 @@ impl Runtime {
         ask: &A,
     ) -> Result<(Answer<A::Reply>, Call), NoCall> {
         let id = CallId::generate(&self.env);
-        let Sandbox { installed, code, point, at, budget } = sandbox;
+        let Sandbox { installed, code, point, at, budget, tape, effects } = sandbox;
         let limits = &installed.limits;
         let share = Share { running: limits.plugin_concurrency, waiting: limits.waiting };
-        let slot = self.slots.enter(installed.serving.install, share, until).await;
+        let slots = if point.row().kind == Kind::On { &self.handler_slots } else { &self.slots };
+        let slot = slots.enter(installed.serving.install, share, until).await;
         let _slot = slot.map_err(|refused| match refused {
             Refused::QueueFull => LimitReached { limit: Limit::PluginConcurrency, most: share.running.into() }.into(),
             Refused::OutOfTime => NoCall::out_of_time(limits.quote_ms),
@@ -109,7 +121,7 @@ impl Runtime {
         let origin = Origin { actor, ..ctx.origin().clone() };
         let ctx = origin.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
-        let sources = Sources { store: self.store.clone(), seed, tape: Tape::recording() };
+        let sources = Sources { store: self.store.clone(), seed, tape, effects };
         let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
         let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
         Ok(span::around(id, &installed.serving, point, running).await)
@@ -128,7 +140,9 @@ impl Runtime {
         let (install, epoch) = (serving.install, allowed.epoch());
         let (failed, code, message) = match &trace.outcome {
             Outcome::Answered => (Some(false), "", ""),
-            Outcome::Failed { code, message } if !is_hosts(code) => (Some(true), code.as_str(), message.as_str()),
+            Outcome::Failed { code, message } if !is_hosts(code) && !request.is_retry => {
+                (Some(true), code.as_str(), message.as_str())
+            }
             Outcome::Failed { .. } | Outcome::Skipped { .. } => (None, "", ""),
         };
         let Some(change) = allowed.note(failed) else { return };
@@ -206,30 +220,44 @@ impl Runtime {
 
 /// Whether a failure of a call that ran says nothing about the plugin.
 fn is_hosts(code: &str) -> bool {
-    matches!(code, "busy" | "quote-budget")
+    matches!(code, "busy" | "quote-budget" | "conflict")
 }
 
 /// A plugin that is to be asked at a point.
-struct Request<'a> {
-    ctx: &'a Ctx,
-    serving: &'a Serving,
-    point: Point,
-    until: Instant,
-    now: Millis,
-    begun: Instant,
+pub(crate) struct Request<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) serving: &'a Serving,
+    pub(crate) point: Point,
+    pub(crate) until: Instant,
+    pub(crate) now: Millis,
+    pub(crate) begun: Instant,
+    /// Whether it is asked the same again after it failed: what fails then says nothing new about the plugin.
+    pub(crate) is_retry: bool,
+}
+
+/// On which terms a plugin is asked.
+pub(crate) struct Terms {
+    /// The lines that its budget grows with.
+    pub(crate) lines: usize,
+    /// Where its clock stands.
+    pub(crate) at: Millis,
+    /// What is kept of its host calls.
+    pub(crate) tape: Tape,
+    /// What it may do.
+    pub(crate) effects: Effects,
 }
 
 /// What a call that ran leaves to be noted.
-struct Ran<'a> {
+pub(crate) struct Ran<'a> {
     call: Call,
     budget: Budget,
     allowed: Allowed<'a>,
 }
 
 /// A request without an answer yet; dropped, it counts as cancelled: the shopper hung up, or the server is closing.
-struct Unanswered<'a> {
-    runtime: &'a Runtime,
-    request: &'a Request<'a>,
+pub(crate) struct Unanswered<'a> {
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) request: &'a Request<'a>,
 }
 
 impl Drop for Unanswered<'_> {
@@ -248,4 +276,6 @@ pub(crate) struct Sandbox<'a> {
     pub(crate) point: Point,
     pub(crate) at: Millis,
     pub(crate) budget: Budget,
+    pub(crate) tape: Tape,
+    pub(crate) effects: Effects,
 }

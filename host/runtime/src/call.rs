@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::effects::Effects;
 use crate::imports::wasi::{Seed, Wasi};
 use crate::installs::Installed;
 use crate::limits::{Budget, Limiter};
@@ -16,7 +17,8 @@ use heptad_model::page::PageError;
 use heptad_model::permission::Permission;
 use heptad_model::{Ctx, Limit, Millis};
 use heptad_platform::PlatformError;
-use heptad_store::{Store, Tx};
+use heptad_store::dialect::Dialect;
+use heptad_store::{AsStoreError, Store, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -28,6 +30,8 @@ pub(crate) struct Sources {
     pub(crate) seed: Seed,
     /// Of recorded answers, or for new ones.
     pub(crate) tape: Tape,
+    /// What the call may do to the platform.
+    pub(crate) effects: Effects,
 }
 
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
@@ -58,6 +62,8 @@ pub struct Call {
     pub(crate) log_is_cut: bool,
     /// When the call began, for the rate of host calls: looking at the clock at each would cost more than the rest.
     begun: Duration,
+    /// What it may do to the platform.
+    pub(crate) effects: Effects,
     budget: Budget,
     store: Store,
     log: Vec<String>,
@@ -73,7 +79,7 @@ impl Call {
         budget: Budget,
         sources: Sources,
     ) -> Self {
-        let Sources { store, seed, tape } = sources;
+        let Sources { store, seed, tape, effects } = sources;
         let begun = installed.rate.now();
         Self {
             id,
@@ -89,6 +95,7 @@ impl Call {
             bytes_out: 0,
             log_is_cut: false,
             begun,
+            effects,
             budget,
             store,
             log: Vec::new(),
@@ -137,8 +144,8 @@ impl Call {
         Ok(())
     }
 
-    /// Runs a read under a permission, on a snapshot of its own, and records it. No connection is held while the guest
-    /// runs. In a replay the recorded answer stands in for the read.
+    /// Runs a read under a permission, and records it: on a snapshot of its own, so that no connection is held while the
+    /// guest runs, or in the call's transaction if it has written. In a replay the recorded answer stands in for the read.
     pub(crate) async fn read<T, F>(
         &mut self,
         permission: Permission,
@@ -159,7 +166,8 @@ impl Call {
             }
             Begun::Record { bytes } => {
                 self.hand_out(bytes).map_err(Failure::Trap)?;
-                let answer = self.store.read(&self.ctx, f).await.map_err(Error::from);
+                let answer = self.effects.read(&self.store, &self.ctx, f).await;
+                let answer = answered(answer)?;
                 let bytes = self.tape.end(function, &answer).map_err(Failure::Trap)?;
                 self.hand_in(bytes).map_err(Failure::Trap)?;
                 answer.map_err(Failure::Answer)
@@ -167,11 +175,36 @@ impl Call {
         }
     }
 
-    /// Passes a write under a permission. Points that only calculate are read-only, and those are all the points there
-    /// are yet: what is granted is denied here for another reason than what is not.
-    pub(crate) fn write(&mut self, permission: Permission) -> Result<(), Failure> {
+    /// Runs a write under a permission, in the call's transaction, which the first write begins; an error undoes what this
+    /// write did, and the call goes on. Points that only calculate are read-only: what is granted is denied there for
+    /// another reason than what is not.
+    pub(crate) async fn write<T, F>(
+        &mut self,
+        permission: Permission,
+        function: &'static str,
+        arguments: &impl Serialize,
+        f: impl FnOnce(Tx) -> F,
+    ) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, HostError>>,
+    {
         self.enter(permission)?;
-        Err(HostError::denied("read-only", "a point that only calculates may not write").into())
+        if !self.effects.may_write() {
+            return Err(HostError::denied("read-only", "a point that only calculates may not write").into());
+        }
+        if let Begun::Record::<()> { bytes } = self.tape.begin(function, arguments).map_err(Failure::Trap)? {
+            self.hand_out(bytes).map_err(Failure::Trap)?;
+        }
+        let answer = answered(self.effects.write(&self.store, &self.ctx, self.installed.serving.install, f).await)?;
+        let bytes = self.tape.end(function, &answer).map_err(Failure::Trap)?;
+        self.hand_in(bytes).map_err(Failure::Trap)?;
+        answer.map_err(Failure::Answer)
+    }
+
+    /// Which database it writes to.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.store.dialect()
     }
 
     fn enter(&mut self, permission: Permission) -> Result<(), Failure> {
@@ -221,11 +254,32 @@ pub(crate) struct HostError {
     kind: ErrorKind,
     code: String,
     message: String,
+    /// The transaction cannot go on: the call ends and is run again.
+    is_transient: bool,
+}
+
+/// The call's transaction met another one: nothing of it is there, and the call may be run again.
+#[derive(Debug, thiserror::Error)]
+#[error("the transaction met another one: the call is run again")]
+pub(crate) struct Conflict;
+
+/// A host function's answer; a conflict of the whole transaction ends the call.
+fn answered<T>(answer: Result<T, HostError>) -> Result<Result<T, Error>, Failure> {
+    match answer {
+        Err(error) if error.is_transient => Err(Failure::Trap(Conflict.into())),
+        answer => Ok(answer.map_err(Error::from)),
+    }
 }
 
 impl HostError {
     fn new(kind: ErrorKind, code: &str, message: impl ToString) -> Self {
-        Self { kind, code: code.to_owned(), message: message.to_string() }
+        Self { kind, code: code.to_owned(), message: message.to_string(), is_transient: false }
+    }
+
+    /// What the call read is not so any more.
+    pub(crate) fn conflicting() -> Self {
+        let error = Self::new(ErrorKind::Conflict, "changed", "what the call read has changed since");
+        Self { is_transient: true, ..error }
     }
 
     /// The call may not do that.
@@ -239,9 +293,12 @@ impl HostError {
     }
 
     /// The plugin learns that the host cannot answer; the cause is for the operator's log.
-    fn unavailable(error: impl std::fmt::Display) -> Self {
-        tracing::error!(%error, "a host call failed");
-        Self::new(ErrorKind::Unavailable, "unavailable", "the host cannot answer now")
+    fn unavailable(error: impl std::fmt::Display + AsStoreError) -> Self {
+        let is_transient = error.as_store_error().is_some_and(heptad_store::StoreError::is_transient);
+        if !is_transient {
+            tracing::error!(%error, "a host call failed");
+        }
+        Self { is_transient, ..Self::new(ErrorKind::Unavailable, "unavailable", "the host cannot answer now") }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use heptad_bindings::{cart_validation, discount};
+use heptad_bindings::{cart_validation, discount, event_handler};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moka::future::Cache;
 use sha2::Sha256;
@@ -65,6 +65,8 @@ pub struct Code {
     pub(crate) discount: Option<discount::DiscountPointPre<Call>>,
     /// Present when the component exports the interface.
     pub(crate) cart_validation: Option<cart_validation::CartValidationPointPre<Call>>,
+    /// Present when the component exports the interface.
+    pub(crate) event_handler: Option<event_handler::EventHandlerPointPre<Call>>,
 }
 
 /// The code of an upload that is not kept yet.
@@ -204,7 +206,8 @@ impl Codes {
         let instance = self.linker.instantiate_pre(&component).map_err(failed)?;
         Ok(Code {
             discount: discount::DiscountPointPre::new(instance.clone()).ok(),
-            cart_validation: cart_validation::CartValidationPointPre::new(instance).ok(),
+            cart_validation: cart_validation::CartValidationPointPre::new(instance.clone()).ok(),
+            event_handler: event_handler::EventHandlerPointPre::new(instance).ok(),
         })
     }
 

@@ -48,7 +48,7 @@ impl Budget {
     pub fn new(limits: &Limits, point: Point, memory_mib: u32, lines: usize) -> Self {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         Self {
-            fuel: limits.fuel.of(lines),
+            fuel: limits.fuel_of(point, lines),
             wall: limits.wall(point),
             memory: (memory_mib.min(limits.memory_mib) as usize) << 20,
             table_elements: limits.table_elements as usize,

@@ -72,6 +72,7 @@ impl Meter {
         usage.host_calls += u64::from(call.host_calls);
         usage.bytes_in += call.bytes_in;
         usage.bytes_out += call.bytes_out;
+        usage.write_micros += call.write_micros;
     }
 
     /// Takes what was counted since the last time, by tenant.
@@ -154,6 +155,7 @@ mod tests {
             peak_memory: 5,
             bytes_in: 0,
             bytes_out: 0,
+            write_micros: 0,
             limits: Vec::new(),
         };
         for _ in 0..3 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use heptad_capabilities::extensions::{ExtensionsUnavailable, LimitReached, Outcome};
-use heptad_model::Limit;
+use heptad_model::{Limit, Millis};
 
 use crate::code::{CodeError, NoCode};
 
@@ -18,7 +18,10 @@ pub(crate) enum NoCall {
     Unavailable(#[from] ExtensionsUnavailable),
     /// It failed too often.
     #[error("the plugin failed too often and is not asked for a while: see its breaker")]
-    BreakerOpen,
+    BreakerOpen {
+        /// When it is asked again.
+        retry_at: Millis,
+    },
     /// Its code is not ready yet.
     #[error("the plugin's code is being compiled for this machine: it is asked as soon as that is done")]
     Compiling,
@@ -52,7 +55,7 @@ impl NoCall {
         match self {
             Self::Changed => "changed",
             Self::Unavailable(_) => "unavailable",
-            Self::BreakerOpen => "breaker-open",
+            Self::BreakerOpen { .. } => "breaker-open",
             Self::Compiling => "compiling",
             Self::Code(_) => "code",
             Self::Limit(reached) => reached.limit.code(),

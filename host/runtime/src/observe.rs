@@ -25,6 +25,7 @@ static CALLS: [LazyLock<OfPoint>; Point::ALL.len()] = [
     LazyLock::new(|| OfPoint::of(Point::DiscountLines)),
     LazyLock::new(|| OfPoint::of(Point::DiscountOrder)),
     LazyLock::new(|| OfPoint::of(Point::CartValidateComplete)),
+    LazyLock::new(|| OfPoint::of(Point::EventHandle)),
 ];
 
 impl OfPoint {

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::call::{Call, Sources};
 use crate::code::Code;
+use crate::effects::Effects;
 use crate::imports::wasi::Seed;
 use crate::installs::Installed;
 use crate::limits::Budget;
@@ -62,6 +63,9 @@ pub enum ReplayError {
     /// It does not compile or load.
     #[error("{0}")]
     Code(String),
+    /// Calls at this point write and see the machine's clock, so they are not recorded.
+    #[error("calls at `{0}` are not replayed")]
+    NotReplayable(Point),
 }
 
 impl Runtime {
@@ -103,6 +107,7 @@ impl Runtime {
             Point::CartValidateComplete => {
                 self.replay_on(ctx, &recording, installed, &code, &Validation { point, cart }).await
             }
+            Point::EventHandle => return Err(ReplayError::NotReplayable(point)),
         };
         Ok(Replayed {
             differences: differences(&recording.result, &result),
@@ -132,7 +137,8 @@ impl Runtime {
         let actor = Actor::Plugin(recording.install);
         let ctx = Origin { actor, locale: recording.reader, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
         let tape = Tape::replaying(recording.entries.clone());
-        let sources = Sources { store: self.store.clone(), seed: Seed::Recorded(recording.seed), tape };
+        let seed = Seed::Recorded(recording.seed);
+        let sources = Sources { store: self.store.clone(), seed, tape, effects: Effects::None };
         let call = Call::new(recording.call, ctx, installed, recording.cart.at, budget, sources);
         let until = Instant::now() + WALL;
         let (answer, call) = sandbox::run(&self.engine, code, call, budget, recording.point, until, ask).await;

@@ -20,16 +20,18 @@ use crate::call::Call;
 use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::Components;
-use crate::engine::{self, POOL_SIZE};
+use crate::effects::Effects;
+use crate::engine::{self, HANDLERS, POOL_SIZE};
 use crate::imports;
 use crate::installs::{Installed, Installs, READ_EVERY};
 use crate::limits::Budget;
 use crate::observe;
 use crate::package::{Inspected, Package, PackageError};
-use crate::points::Ask;
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
+use crate::points::{Ask, absent};
 use crate::reporter::Reporter;
+use crate::tape::Tape;
 
 /// How long the check of an upload may take to instantiate it.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -120,6 +122,8 @@ pub struct Runtime {
     turns: Admission<TenantId>,
     /// Sandboxes, by install.
     pub(crate) slots: Admission<InstallId>,
+    /// Sandboxes of plugins that are told of something, by install: work that waits must not keep shoppers waiting.
+    pub(crate) handler_slots: Admission<InstallId>,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) reporter: Reporter,
 }
@@ -147,7 +151,8 @@ impl Runtime {
             components,
             codes: Arc::new(codes),
             turns: Admission::new(cores * TURNS_PER_CORE),
-            slots: Admission::new(POOL_SIZE),
+            slots: Admission::new(POOL_SIZE - HANDLERS),
+            handler_slots: Admission::new(HANDLERS),
             breakers,
         };
         runtime.installs.refresh(&runtime.env).await?;
@@ -224,9 +229,11 @@ impl Runtime {
         let ctx = Origin::system("trial", self.env.clone()).for_tenant(Arc::new(tenant));
         let installed = Arc::new(Installed::trial(Arc::new(serving), self.limits.clone()));
         for point in &inspected.manifest.points {
-            let trial = Trial { interface: point.row().interface };
+            let trial = Trial { point: *point };
             let budget = Budget { wall: TRIAL, ..Budget::new(&self.limits, *point, installed.memory_mib, 0) };
-            let sandbox = Sandbox { installed: installed.clone(), code, point: *point, at: self.env.now(), budget };
+            let (installed, point, at) = (installed.clone(), *point, self.env.now());
+            let (tape, effects) = (Tape::counting(), Effects::None);
+            let sandbox = Sandbox { installed, code, point, at, budget, tape, effects };
             let reason = match self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await {
                 Ok((answer, _)) => match answer.trace.outcome {
                     Outcome::Answered => continue,
@@ -286,14 +293,14 @@ impl Extensions for Runtime {
 
 /// Instantiates for an interface and asks nothing.
 struct Trial {
-    interface: &'static str,
+    point: Point,
 }
 
 impl Ask for Trial {
     type Reply = ();
 
-    fn cart(&self) -> Option<&CartView> {
-        None
+    fn bytes(&self) -> usize {
+        0
     }
 
     async fn ask(
@@ -301,12 +308,16 @@ impl Ask for Trial {
         code: &Code,
         store: &mut wasmtime::Store<Call>,
     ) -> wasmtime::Result<Result<(), heptad_bindings::host::heptad::types::types::Error>> {
-        if self.interface == Point::DiscountOrder.row().interface {
-            if let Some(plugin) = &code.discount {
-                plugin.instantiate_async(store).await?;
+        match self.point {
+            Point::DiscountLines | Point::DiscountOrder => {
+                code.discount.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
             }
-        } else if let Some(plugin) = &code.cart_validation {
-            plugin.instantiate_async(store).await?;
+            Point::CartValidateComplete => {
+                code.cart_validation.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
+            }
+            Point::EventHandle => {
+                code.event_handler.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
+            }
         }
         Ok(Ok(()))
     }

@@ -3,19 +3,21 @@
 
 use std::time::{Duration, Instant};
 
-use heptad_bindings::host::heptad::types::types::Error as PluginError;
+use heptad_bindings::host::heptad::types::types::{Error as PluginError, ErrorKind};
 use heptad_capabilities::extensions::{Answer, CallTrace, LimitReached, Outcome, Serving};
 use heptad_model::id::CallId;
 use heptad_model::{Env, Limit, Point};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::call::Call;
+use crate::call::{Call, Conflict};
 use crate::code::Code;
 use crate::deadline;
+use crate::effects::write_time;
 use crate::engine::YIELD_INTERVAL;
+use crate::handling::REFUSED;
 use crate::limits::{Budget, STACK_BYTES};
 use crate::no_call::NoCall;
-use crate::points::{Ask, BadAnswer, cart_bytes};
+use crate::points::{Ask, BadAnswer};
 use crate::tape::NotRecorded;
 
 /// How a call ended inside the sandbox.
@@ -38,19 +40,20 @@ pub(crate) async fn run<A: Ask>(
 ) -> (Answer<A::Reply>, Call) {
     let begun = Instant::now();
     let wall = begun.checked_add(budget.wall).unwrap_or(until);
+    let (deadline, last) = (call.effects.deadline(), wall.min(until));
+    let at = move || deadline.as_ref().map_or(last, |deadline| deadline.at().min(last));
     let mut store = Store::new(engine, call);
     store.limiter(|call| &mut call.limiter);
     store.set_hostcall_fuel(budget.output);
-    let ending =
-        match prepare(&mut store, budget).and_then(|()| store.data_mut().hand_in(ask.cart().map_or(0, cart_bytes))) {
-            Ok(()) => match deadline::until(wall.min(until), ask.ask(code, &mut store)).await {
-                Some(Ok(Ok(reply))) => Ending::Answered(reply),
-                Some(Ok(Err(error))) => Ending::Refused(error),
-                Some(Err(error)) => Ending::Trapped(error),
-                None => Ending::OutOfTime,
-            },
-            Err(error) => Ending::Trapped(error),
-        };
+    let ending = match prepare(&mut store, budget).and_then(|()| store.data_mut().hand_in(ask.bytes())) {
+        Ok(()) => match deadline::until(at, ask.ask(code, &mut store)).await {
+            Some(Ok(Ok(reply))) => Ending::Answered(reply),
+            Some(Ok(Err(error))) => Ending::Refused(error),
+            Some(Err(error)) => Ending::Trapped(error),
+            None => Ending::OutOfTime,
+        },
+        Err(error) => Ending::Trapped(error),
+    };
     let fuel = budget.fuel - store.get_fuel().unwrap_or_default().min(budget.fuel);
     let mut call = store.into_data();
     let ending = match call.beyond.take() {
@@ -61,8 +64,14 @@ pub(crate) async fn run<A: Ask>(
     let elapsed = begun.elapsed();
     let (value, outcome) = match ending {
         Ending::Answered(reply) => (Some(reply), Outcome::Answered),
-        Ending::Refused(error) => (None, plugin_error(&error)),
+        Ending::Refused(error) if call.effects.may_write() && error.kind == ErrorKind::Invalid => {
+            (None, plugin_error(REFUSED, &error))
+        }
+        Ending::Refused(error) => (None, plugin_error("plugin-error", &error)),
         Ending::Trapped(error) => (None, trapped(&error, &call, budget, &log)),
+        Ending::OutOfTime if call.effects.has_written() => {
+            (None, limit(Limit::WriteTime, millis(write_time(call.dialect()))))
+        }
         Ending::OutOfTime if wall <= until => (None, limit(Limit::WallClock, millis(budget.wall))),
         Ending::OutOfTime => (None, limit(Limit::QuoteTime, call.installed.limits.quote_ms.into())),
     };
@@ -75,6 +84,7 @@ pub(crate) async fn run<A: Ask>(
         peak_memory: call.limiter.peak() as u64,
         bytes_in: call.bytes_in,
         bytes_out: call.bytes_out,
+        write_micros: u64::try_from(call.effects.open_for().as_micros()).unwrap_or(u64::MAX),
         limits,
         ..trace(call.id, &call.installed.serving, point, outcome)
     };
@@ -109,6 +119,7 @@ fn trace(call: CallId, serving: &Serving, point: Point, outcome: Outcome) -> Cal
         peak_memory: 0,
         bytes_in: 0,
         bytes_out: 0,
+        write_micros: 0,
         limits: Vec::new(),
     }
 }
@@ -142,6 +153,7 @@ fn limits_reached(outcome: &Outcome, call: &Call, budget: Budget) -> Vec<LimitRe
         Limit::Output => budget.output as u64,
         Limit::BytesOut => budget.bytes_out,
         Limit::Log => budget.log as u64,
+        Limit::WriteTime => millis(write_time(call.dialect())),
         _ => 0,
     };
     let ended = match outcome {
@@ -160,12 +172,9 @@ fn limits_reached(outcome: &Outcome, call: &Call, budget: Budget) -> Vec<LimitRe
     reached
 }
 
-fn plugin_error(error: &PluginError) -> Outcome {
+fn plugin_error(word: &str, error: &PluginError) -> Outcome {
     let cut = |text: &str| text.chars().take(200).collect::<String>();
-    failed(
-        "plugin-error",
-        format!("the plugin answered with the error `{}`: {}", cut(&error.code), cut(&error.message)),
-    )
+    failed(word, format!("the plugin answered with the error `{}`: {}", cut(&error.code), cut(&error.message)))
 }
 
 /// Explains a trap: the limit that was hit and its value, or the trap's kind and what the guest said last.
@@ -178,6 +187,9 @@ fn trapped(error: &wasmtime::Error, call: &Call, budget: Budget, log: &[String])
     }
     if let Some(answer) = error.downcast_ref::<BadAnswer>() {
         return failed("bad-answer", answer.to_string());
+    }
+    if let Some(conflict) = error.downcast_ref::<Conflict>() {
+        return failed("conflict", conflict.to_string());
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return failed("busy", "all sandboxes of this process are in use");

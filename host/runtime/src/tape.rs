@@ -47,10 +47,12 @@ pub(crate) enum Begun<T> {
     },
 }
 
-/// A tape in one of its two modes.
+/// A tape in one of its modes.
 pub(crate) enum Tape {
     /// Entries as ranges of one buffer: a call appends and allocates next to nothing.
     Recording { bytes: Vec<u8>, entries: Vec<(&'static str, Range<usize>, Range<usize>)>, open: usize },
+    /// Nothing is kept: what passes is only counted.
+    Counting { bytes: Vec<u8> },
     /// What was recorded; each entry answers once, in order where the order is the same.
     Replaying { entries: Vec<Entry>, used: Vec<bool> },
 }
@@ -58,6 +60,11 @@ pub(crate) enum Tape {
 impl Tape {
     pub(crate) const fn recording() -> Self {
         Self::Recording { bytes: Vec::new(), entries: Vec::new(), open: 0 }
+    }
+
+    /// Counts and keeps nothing.
+    pub(crate) const fn counting() -> Self {
+        Self::Counting { bytes: Vec::new() }
     }
 
     pub(crate) fn replaying(entries: Vec<Entry>) -> Self {
@@ -82,6 +89,11 @@ impl Tape {
                 append(bytes, arguments)?;
                 Ok(Begun::Record { bytes: bytes.len() - *open })
             }
+            Self::Counting { bytes } => {
+                bytes.clear();
+                append(bytes, arguments)?;
+                Ok(Begun::Record { bytes: bytes.len() })
+            }
             Self::Replaying { entries, used } => {
                 let arguments = postcard::to_stdvec(arguments).map_err(TapeError)?;
                 let fits = |entry: &Entry| entry.function == function && entry.arguments == arguments;
@@ -99,11 +111,20 @@ impl Tape {
 
     /// Puts the result behind the arguments; gives its bytes.
     pub(crate) fn end(&mut self, function: &'static str, result: &impl Serialize) -> wasmtime::Result<usize> {
-        let Self::Recording { bytes, entries, open } = self else { return Ok(0) };
-        let middle = bytes.len();
-        append(bytes, result)?;
-        entries.push((function, *open..middle, middle..bytes.len()));
-        Ok(bytes.len() - middle)
+        match self {
+            Self::Recording { bytes, entries, open } => {
+                let middle = bytes.len();
+                append(bytes, result)?;
+                entries.push((function, *open..middle, middle..bytes.len()));
+                Ok(bytes.len() - middle)
+            }
+            Self::Counting { bytes } => {
+                bytes.clear();
+                append(bytes, result)?;
+                Ok(bytes.len())
+            }
+            Self::Replaying { .. } => Ok(0),
+        }
     }
 
     /// What was recorded.
@@ -117,6 +138,7 @@ impl Tape {
                 };
                 entries.iter().map(entry).collect()
             }
+            Self::Counting { .. } => Vec::new(),
             Self::Replaying { entries, .. } => entries.clone(),
         }
     }
@@ -124,7 +146,7 @@ impl Tape {
     /// How many bytes it holds.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Recording { bytes, .. } => bytes.len(),
+            Self::Recording { bytes, .. } | Self::Counting { bytes } => bytes.len(),
             Self::Replaying { entries, .. } => {
                 entries.iter().map(|entry| entry.arguments.len() + entry.result.len()).sum()
             }
@@ -134,7 +156,7 @@ impl Tape {
     /// How many recorded calls the guest did not make.
     pub(crate) fn unused(&self) -> usize {
         match self {
-            Self::Recording { .. } => 0,
+            Self::Recording { .. } | Self::Counting { .. } => 0,
             Self::Replaying { used, .. } => used.iter().filter(|used| !**used).count(),
         }
     }

@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use heptad_delivery::Delivery;
 use heptad_model::Limits;
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
@@ -36,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) metrics: Option<SocketAddr>,
     config: Config,
     listener: TcpListener,
+    delivery: Delivery,
     tasks: JoinSet<()>,
 }
 
@@ -68,13 +70,16 @@ impl Server {
         tasks.spawn(runtime.clone().watch());
         tasks.spawn(runtime.clone().report());
         tasks.spawn(retention::run(store.clone(), base.env.clone(), config.retention.clone()));
+        let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        let delivery = Delivery::new(store.clone(), runtime.clone(), base.env.clone(), &address);
+        tasks.spawn(delivery.clone().run());
         let state = AppState::new(store, runtime, base.env.clone(), options);
-        Ok(Self { state, public_url, metrics, config, listener, tasks })
+        Ok(Self { state, public_url, metrics, config, listener, delivery, tasks })
     }
 
     /// Serves until `stop` is done, then drains.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result {
-        let Self { state, config, listener, mut tasks, .. } = self;
+        let Self { state, config, listener, delivery, mut tasks, .. } = self;
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = axum::middleware::from_fn_with_state(draining.clone(), readiness);
         let mut app: Router = heptad_web::app(state.clone()).layer(readiness);
@@ -94,7 +99,7 @@ impl Server {
         };
         let running = listener::serve(listener, app, limits, unready).await;
         let patience = seconds(config.server.drain_seconds);
-        let is_drained = running.drain(patience).await;
+        let (is_drained, ()) = tokio::join!(running.drain(patience), delivery.stop());
         // What calls left behind and nobody wrote yet; no call runs any more. Before the tasks end, since one of them may
         // be about to write it.
         state.runtime.flush().await;

@@ -149,3 +149,6 @@ create table processes (
     started_at bigint not null,
     seen_at bigint not null
 );
+
+-- How long the plugin held transactions open, in microseconds.
+alter table metering add column write_micros bigint not null default 0;

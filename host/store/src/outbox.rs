@@ -47,10 +47,11 @@ pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<
     }
     let keys: Vec<_> = counts.iter().map(|(key, count)| json!({"key": key, "count": count})).collect();
     let last = tx.query(SEQ).json(&keys).fetch_all(|row| Ok((row.text("key")?, row.int("seq")?))).await?;
-    let mut next: BTreeMap<String, i64> =
-        last.into_iter().map(|(key, last)| (counts.get(key.as_str()).map_or(last, |count| last - count + 1), key))
-            .map(|(first, key)| (key, first))
-            .collect();
+    let mut next: BTreeMap<String, i64> = last
+        .into_iter()
+        .map(|(key, last)| (counts.get(key.as_str()).map_or(last, |count| last - count + 1), key))
+        .map(|(first, key)| (key, first))
+        .collect();
     let ctx = tx.ctx().clone();
     let placed = events.into_iter().map(|event| {
         let seq = next.entry(event.key.clone()).or_default();

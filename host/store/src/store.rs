@@ -12,9 +12,9 @@ use crate::StoreError;
 use crate::dialect::Dialect;
 use crate::group::{Scope, Writers};
 use crate::observe::{self, Observed};
-use crate::statement::Counter;
 use crate::open::OpenTx;
 use crate::outbox::outbox_put;
+use crate::statement::Counter;
 use crate::tx::{Held, PlatformTx, Returned, Running, Slot, Tx};
 
 /// How often a transaction is tried before its failure is reported.

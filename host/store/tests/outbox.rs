@@ -83,7 +83,7 @@ both_databases! {
 
     async fn an_event_out_of_bounds_fails_its_transaction(database: TestDatabase) {
         let (store, ctx) = (database.open().await, ctx(&Env::fixed(0)));
-        for key in [String::new(), "k".repeat(129), "replay:1".to_owned()] {
+        for key in [String::new(), "k".repeat(257), "replay:1".to_owned()] {
             let tell = async |mut tx: heptad_store::Tx| { tx.emit(event(&key)); Ok::<_, StoreError>(()) };
             assert!(matches!(store.write(&ctx, tell).await, Err(StoreError::Event { .. })), "{key}");
         }

@@ -32,6 +32,11 @@ impl Error {
         Self::Plugin { code: code.into(), message: message.into() }
     }
 
+    /// A cause that another attempt would meet again: the host does not try the event once more.
+    pub fn invalid(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Host(HostError { kind: ErrorKind::Invalid, code: code.into(), message: message.into() })
+    }
+
     /// The stable word for the cause.
     pub fn code(&self) -> &str {
         match self {

@@ -6,8 +6,8 @@
 //!
 //! # Where to start
 //!
-//! - A point is a trait: [`Discount`] gives discounts, [`CartValidation`] says whether a cart may be ordered. Each says
-//!   what the host does with the answer.
+//! - A point is a trait: [`Discount`] gives discounts, [`CartValidation`] says whether a cart may be ordered,
+//!   [`EventHandler`] hears of what happened and may write. Each says what the host does with the answer.
 //! - [`plugin!`] exports them. A plugin may serve several points.
 //! - [`Host`] is everything that a plugin may ask the platform. Logic takes `&impl Host`, so it runs natively on
 //!   [`fake::Shop`] in unit tests, and the component imports exactly those functions that it calls.
@@ -62,7 +62,7 @@
 //! # What it is not
 //!
 //! It holds no state between calls (the sandbox is fresh each time), has no clock, file, socket or environment, and no
-//! floats for money. At the points that exist so far a plugin only reads.
+//! floats for money. At the points that a cart meets a plugin only reads; where it hears of events it writes.
 
 #[doc(hidden)]
 pub mod bindings;
@@ -90,6 +90,7 @@ pub use host::Component;
 pub use host::Host;
 pub use points::cart_validation::{CartValidation, CartValidationPoint, Denial};
 pub use points::discount::{Candidate, Discount, DiscountPoint, Operation, Strategy, Targets, Value};
+pub use points::event_handler::{Delivery, Event, EventHandler};
 pub use settings::{SettingsError, settings};
 
 /// The version of the contract that this SDK is built for: `contract` in `plugin.toml`.
@@ -98,15 +99,16 @@ pub const CONTRACT: &str = "0.1";
 /// What nearly every plugin uses: `use heptad_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Denial, Discount, DiscountPoint, Error, Host,
-        HostError, Level, Minor, Money, Operation, Strategy, Targets, Text, Value, settings,
+        Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Delivery, Denial, Discount, DiscountPoint,
+        Entry, Error, Event, EventHandler, Host, HostError, Level, Minor, Money, Operation, Strategy, Targets, Text,
+        Value, settings,
     };
 }
 
 /// Makes a component of a type: `plugin!(MyPlugin: discount, cart_validation)`.
 ///
 /// Each name is an interface that the plugin exports, and the type implements its trait: `discount` is [`Discount`],
-/// `cart_validation` is [`CartValidation`]. The exports exist only where the target is WebAssembly; elsewhere the macro
+/// `cart_validation` is [`CartValidation`], `event_handler` is [`EventHandler`]. The exports exist only where the target is WebAssembly; elsewhere the macro
 /// checks that the traits are there, so that the logic builds and is tested natively.
 ///
 /// ```compile_fail
@@ -140,6 +142,25 @@ macro_rules! __export {
         #[cfg(not(target_family = "wasm"))]
         const _: fn() = {
             fn serves<P: $crate::Discount>() {}
+            serves::<$plugin>
+        };
+    };
+    ($plugin:ident: event_handler) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Export;
+            impl $crate::bindings::event_handler_point::exports::heptad::points::event_handler::Guest for Export {
+                fn handle(point: String, delivery: $crate::Delivery) -> Result<(), $crate::HostError> {
+                    $crate::points::event_handler::answer::<$plugin>(&point, &delivery)
+                }
+            }
+            $crate::bindings::event_handler_point::export_event_handler!(
+                Export with_types_in $crate::bindings::event_handler_point
+            );
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = {
+            fn serves<P: $crate::EventHandler>() {}
             serves::<$plugin>
         };
     };

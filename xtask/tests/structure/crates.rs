@@ -1,5 +1,5 @@
-//! Which crate may depend on which: model ← store ← {capabilities, platform} ← runtime ← web ← server, bindings ←
-//! runtime; what partners build on never depends on the host.
+//! Which crate may depend on which: model ← store ← {capabilities, platform} ← runtime ← {delivery, web} ← server,
+//! bindings ← runtime; what partners build on never depends on the host.
 
 use toml::{Table, Value};
 
@@ -14,9 +14,18 @@ const HOST: &[(&str, &[&str])] = &[
     ("heptad-platform", &["heptad-model", "heptad-store"]),
     ("heptad-runtime", &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-bindings"]),
     ("heptad-web", &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-runtime"]),
+    ("heptad-delivery", &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-runtime"]),
     (
         "heptad-server",
-        &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-runtime", "heptad-web"],
+        &[
+            "heptad-model",
+            "heptad-store",
+            "heptad-capabilities",
+            "heptad-platform",
+            "heptad-runtime",
+            "heptad-delivery",
+            "heptad-web",
+        ],
     ),
 ];
 

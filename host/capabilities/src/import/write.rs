@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use heptad_model::Ctx;
 use heptad_model::id::CustomerId;
+use heptad_model::{Ctx, EventType};
 use heptad_store::{Store, Tx};
 use serde_json::json;
 
@@ -151,6 +151,7 @@ async fn customers_batch(
     let ids = ids.ok_or(CapabilityError::NotFound("customer"))?;
     if made > 0 {
         tx.audit("customers.imported", "import", &json!({ "customers": made })).await?;
+        tx.emit(EventType::CustomersImported.new("import", json!({ "customers": made })));
     }
     Ok((made, ids))
 }

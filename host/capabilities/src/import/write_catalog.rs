@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use heptad_model::EventType;
 use heptad_model::id::ProductId;
 use heptad_store::Tx;
 use serde_json::json;
@@ -57,6 +58,7 @@ pub(super) async fn catalog_batch(
     if written.products + written.skus > 0 {
         let detail = json!({ "products": written.products, "skus": written.skus });
         tx.audit("catalog.imported", "import", &detail).await?;
+        tx.emit(EventType::CatalogImported.new("import", detail));
     }
     Ok(written)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use heptad_model::Minor;
 use heptad_model::id::{CustomerId, OrderId};
+use heptad_model::{EventType, Minor};
 use heptad_store::Tx;
 use serde_json::json;
 
@@ -62,7 +62,7 @@ impl OrderBatch<'_> {
                 continue;
             }
             match known {
-                Some(known) => grown.push(known.id),
+                Some(known) => grown.push((known.id, order.number.as_str())),
                 None => new.push(self.order_row(id, order, ctx.tenant().currency.code())),
             }
             buyers.extend(order.customer.map(|customer| self.customers[customer]));
@@ -80,8 +80,23 @@ impl OrderBatch<'_> {
         insert(tx, &new, &lines).await?;
         settle(tx, &new, &grown).await?;
         tx.query(TOUCH_CUSTOMERS).json(&buyers).execute().await?;
+        self.tell(tx, &new, &grown);
         tx.audit("orders.imported", self.source, &json!({ "orders": written.orders, "lines": written.lines })).await?;
         Ok(written)
+    }
+
+    fn tell(&self, tx: &mut Tx, new: &[serde_json::Value], grown: &[(OrderId, &str)]) {
+        for row in new {
+            let data = json!({
+                "order": row["id"], "number": row["number"], "source": row["source"], "customer": row["customer"],
+                "placed_at": row["placed_at"],
+            });
+            tx.emit(EventType::OrderImported.new(row["id"].as_str().unwrap_or_default(), data));
+        }
+        for (id, number) in grown {
+            let data = json!({ "order": id, "number": number, "source": self.source });
+            tx.emit(EventType::OrderExtended.new(id, data));
+        }
     }
 
     fn order_row(&self, id: OrderId, order: &ParsedOrder, currency: &str) -> serde_json::Value {
@@ -161,7 +176,7 @@ async fn insert(tx: &mut Tx, orders: &[serde_json::Value], lines: &[serde_json::
     Ok(())
 }
 
-async fn settle(tx: &mut Tx, new: &[serde_json::Value], grown: &[OrderId]) -> Result<(), CapabilityError> {
+async fn settle(tx: &mut Tx, new: &[serde_json::Value], grown: &[(OrderId, &str)]) -> Result<(), CapabilityError> {
     const SUMS: &str = "update orders set subtotal = sums.total + sums.discount, discount = sums.discount, total = sums.total \
                         from (select order_id, cast(sum(total) as bigint) as total, cast(sum(discount) as bigint) as discount \
                         from order_lines where tenant_id = $1 and order_id in (select value from json_each($2)) \
@@ -170,7 +185,7 @@ async fn settle(tx: &mut Tx, new: &[serde_json::Value], grown: &[OrderId]) -> Re
     let ids: Vec<String> = new
         .iter()
         .filter_map(|row| row["id"].as_str().map(str::to_owned))
-        .chain(grown.iter().map(OrderId::to_string))
+        .chain(grown.iter().map(|(id, _)| id.to_string()))
         .collect();
     tx.query(SUMS).json(&ids).execute().await?;
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use heptad_model::Millis;
 use heptad_model::id::{CartId, CustomerId};
+use heptad_model::{EventType, Millis};
 use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,8 @@ pub(super) async fn insert(tx: &mut Tx, cart: &Cart) -> Result<(), CapabilityErr
     statement.bind(cart.created_at).execute().await?;
     insert_lines(tx, cart.id, &cart.lines).await?;
     tx.audit("cart.created", cart.id, &serde_json::json!({ "lines": cart.lines.len() })).await?;
+    let data = serde_json::json!({ "cart": cart.id, "customer": cart.customer, "lines": cart.lines.len() });
+    tx.emit(EventType::CartCreated.new(cart.id, data));
     Ok(())
 }
 
@@ -198,7 +200,10 @@ async fn edit(
     skus_exist(tx, &cart.lines).await?;
     tx.query(CLEAR).text(id).execute().await?;
     insert_lines(tx, id, &cart.lines).await?;
-    tx.audit("cart.changed", id, &serde_json::json!({ "lines": cart.lines.len(), "version": cart.version })).await?;
+    let (lines, version) = (cart.lines.len(), cart.version);
+    tx.audit("cart.changed", id, &serde_json::json!({ "lines": lines, "version": version })).await?;
+    let data = serde_json::json!({ "cart": id, "customer": cart.customer, "lines": lines, "version": version });
+    tx.emit(EventType::CartChanged.new(id, data));
     Ok(cart)
 }
 

@@ -3,7 +3,7 @@
 //! A SKU's version grows with every change of it and of its product, since prices depend on both: plugins look at tags.
 
 use heptad_model::id::ProductId;
-use heptad_model::{Millis, Page, PageRequest};
+use heptad_model::{EventType, Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,8 @@ pub async fn product_create(tx: &mut Tx, input: ProductIn) -> Result<Product, Ca
         return Err(CapabilityError::AlreadyExists { what: "product", code: product.code });
     }
     tx.audit("product.created", product.id, &serde_json::json!({ "code": product.code })).await?;
+    let data = serde_json::json!({ "product": product.id, "code": product.code });
+    tx.emit(EventType::ProductCreated.new(product.id, data));
     Ok(product)
 }
 
@@ -140,5 +142,6 @@ pub async fn product_update(tx: &mut Tx, id: ProductId, patch: ProductPatch) -> 
     }
     tx.query(TOUCH_SKUS).text(id).execute().await?;
     tx.audit("product.updated", id, &serde_json::json!({ "version": after.version })).await?;
+    tx.emit(EventType::ProductUpdated.new(id, serde_json::json!({ "product": id, "version": after.version })));
     Ok(after)
 }

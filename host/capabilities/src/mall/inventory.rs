@@ -1,5 +1,6 @@
 //! Stock by SKU and location.
 
+use heptad_model::EventType;
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +49,10 @@ pub async fn level_set(tx: &mut Tx, sku: &str, location: &str, on_hand: i64) -> 
     }
     super::catalog::sku_get(tx, sku).await?;
     let set = tx.query(SET).bind(sku).bind(location).bind(on_hand).fetch_one(level).await?;
-    tx.audit("inventory.level-set", sku, &serde_json::json!({ "location": location, "on_hand": on_hand })).await?;
+    let detail = serde_json::json!({ "location": location, "on_hand": on_hand });
+    tx.audit("inventory.level-set", sku, &detail).await?;
+    let data = serde_json::json!({ "sku": sku, "location": location, "on_hand": on_hand });
+    tx.emit(EventType::InventoryChanged.new(sku, data));
     Ok(set)
 }
 

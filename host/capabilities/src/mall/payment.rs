@@ -1,7 +1,7 @@
 //! Payments: what was paid for an order, and the ledger that says so for ever.
 
 use heptad_model::id::{OrderId, PaymentId};
-use heptad_model::{Currency, Millis, Minor, Money};
+use heptad_model::{Currency, EventType, Millis, Minor, Money};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,17 @@ pub async fn payment_record(
     };
     insert(tx, &payment).await?;
     tx.audit("payment.recorded", payment.id, &serde_json::json!({ "order": order, "amount": amount })).await?;
+    let data = serde_json::json!({
+        "payment": payment.id, "order": order, "method": payment.method, "amount": amount,
+        "currency": payment.currency,
+    });
+    tx.emit(EventType::PaymentRecorded.new(order, data));
+    if order_status == OrderStatus::Paid {
+        let data = serde_json::json!({
+            "order": order, "customer": head.customer, "total": head.total, "currency": head.currency,
+        });
+        tx.emit(EventType::OrderPaid.new(order, data));
+    }
     idempotency::finish(tx, key, payment).await
 }
 

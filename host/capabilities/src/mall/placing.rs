@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use heptad_model::id::{CartId, OrderId, QuoteId};
 use heptad_model::points::FailurePolicy;
-use heptad_model::{Ctx, Minor, Point};
+use heptad_model::{Ctx, EventType, Minor, NewEvent, Point};
 use heptad_store::{Store, Tx};
 
 use super::order::{Order, OrderHead, OrderLine, OrderStatus};
@@ -129,7 +129,17 @@ async fn write(
     insert(tx, &order, trace).await?;
     let detail = serde_json::json!({ "quote": quote.id, "number": order.head.number, "total": order.head.total });
     tx.audit("order.placed", order.head.id, &detail).await?;
+    tx.emit(placed(&order, quote));
     idempotency::finish(tx, key, order).await
+}
+
+fn placed(order: &Order, quote: &Quote) -> NewEvent {
+    let data = serde_json::json!({
+        "order": order.head.id, "number": order.head.number, "cart": quote.cart, "quote": quote.id,
+        "customer": quote.customer, "lines": order.lines.len(), "discount": order.head.discount,
+        "total": order.head.total, "currency": order.head.currency,
+    });
+    EventType::OrderPlaced.new(order.head.id, data)
 }
 
 /// Takes the cart and the customer at the versions that the quote read; who comes second finds no row.

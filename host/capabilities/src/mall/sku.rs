@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use heptad_model::id::ProductId;
-use heptad_model::{Millis, Minor, Page, PageRequest};
+use heptad_model::{EventType, Millis, Minor, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,11 @@ pub async fn sku_create(tx: &mut Tx, input: SkuIn) -> Result<Sku, CapabilityErro
         return Err(CapabilityError::AlreadyExists { what: "SKU", code: input.code });
     }
     tx.audit("sku.created", &input.code, &serde_json::json!({ "price": input.price })).await?;
+    let currency = tx.ctx().tenant().currency;
+    let data = serde_json::json!({
+        "sku": input.code, "product": input.product, "price": input.price, "currency": currency,
+    });
+    tx.emit(EventType::SkuCreated.new(&input.code, data));
     sku_get(tx, &input.code).await
 }
 
@@ -100,7 +105,14 @@ pub async fn sku_update(tx: &mut Tx, code: &str, patch: SkuPatch) -> Result<Sku,
         return Err(CapabilityError::NotFound("SKU"));
     }
     tx.audit("sku.updated", code, &serde_json::json!({ "price": price, "before": before.price })).await?;
-    Ok(Sku { name, price, price_derived: derived, version: before.version + 1, ..before })
+    let (version, currency) = (before.version + 1, tx.ctx().tenant().currency);
+    let data = serde_json::json!({ "sku": code, "product": before.product, "version": version });
+    tx.emit(EventType::SkuUpdated.new(code, data));
+    if price != before.price {
+        let data = serde_json::json!({ "sku": code, "before": before.price, "after": price, "currency": currency });
+        tx.emit(EventType::PriceChanged.new(code, data));
+    }
+    Ok(Sku { name, price, price_derived: derived, version, ..before })
 }
 
 /// The SKU with this code.

@@ -169,6 +169,7 @@ impl Fakes {
             peak_memory: 0,
             bytes_in: 0,
             bytes_out: 0,
+            write_micros: 0,
             limits: Vec::new(),
         };
         Answer { value, trace }

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use heptad_model::id::InstallId;
 use heptad_model::points::{FailurePolicy, Kind};
-use heptad_model::{PermissionSet, Point};
+use heptad_model::{EventType, PermissionSet, Point};
 use heptad_store::Tx;
 use serde_json::{Value, json};
 
 use super::create::grants_check;
 use super::{Install, InstallState, install_get, install_list};
 use crate::breaker::breakers_close;
+use crate::delivery::subscription::subscriptions_hurry;
 use crate::generation::generation_raise;
 use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use crate::settings::{checked, settings_check};
@@ -138,6 +139,7 @@ pub async fn install_reorder(tx: &mut Tx, order: &[InstallId]) -> Result<Vec<Ins
     }
     let tenant = tx.ctx().tenant().id;
     tx.audit("install.reordered", tenant, &json!({"order": order})).await?;
+    tx.emit(EventType::PluginsReordered.new(tenant, json!({"order": order})));
     generation_raise(tx).await?;
     Ok(install_list(tx).await?)
 }
@@ -154,8 +156,21 @@ async fn changed(
         return Err(PlatformError::not_found("install", id));
     }
     tx.audit(action, id, detail).await?;
+    // What waits for the plugin need not wait longer.
+    subscriptions_hurry(tx, id).await?;
     // A changed plugin is another one: what failed before says nothing about it.
     breakers_close(tx, id).await?;
     generation_raise(tx).await?;
-    install_get(tx, id).await
+    let install = install_get(tx, id).await?;
+    let mut data = json!({"install": id, "plugin": install.plugin, "version": install.version});
+    let kind = match action {
+        "install.enabled" => EventType::PluginEnabled,
+        "install.disabled" => EventType::PluginDisabled,
+        action => {
+            data["what"] = action.trim_start_matches("install.").into();
+            EventType::PluginChanged
+        }
+    };
+    tx.emit(kind.new(id, data));
+    Ok(install)
 }

@@ -1,12 +1,13 @@
 //! Installing and uninstalling.
 
 use heptad_model::id::{InstallId, VersionId};
-use heptad_model::{Manifest, Permission, PermissionSet};
+use heptad_model::{EventType, Manifest, Permission, PermissionSet};
 use heptad_store::{StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
+use crate::delivery::subscription::{subscriptions_create, subscriptions_delete};
 use crate::generation::generation_raise;
 
 /// The most plugins of a tenant on one point, enabled or not.
@@ -83,7 +84,15 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
     tx.audit("install.created", id, &json!({"plugin": input.plugin, "version": version_id, "granted": input.granted}))
         .await?;
     generation_raise(tx).await?;
-    install_get(tx, id).await
+    let install = install_get(tx, id).await?;
+    subscriptions_create(tx, id, &install.manifest.events).await?;
+    tx.emit(EventType::PluginInstalled.new(id, told(&install)));
+    Ok(install)
+}
+
+/// What events tell of an install.
+fn told(install: &Install) -> Value {
+    json!({"install": install.id, "plugin": install.plugin, "version": install.version})
 }
 
 /// Removes an install with all that its plugin stored in this shop.
@@ -93,6 +102,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     let kv_bytes = tx.query(BYTES).text(id).fetch_one(|row| row.int("kv_bytes")).await?;
     let entries = "delete from plugin_kv where tenant_id = $1 and install_id = $2";
     let kv_entries = tx.query(entries).text(id).execute().await?;
+    subscriptions_delete(tx, &id.to_string()).await?;
     for rest in [
         "delete from breakers where tenant_id = $1 and install_id = $2",
         "delete from recordings where tenant_id = $1 and install_id = $2",
@@ -105,6 +115,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     }
     let detail = json!({"plugin": install.plugin, "version": install.version_id, "kv_entries": kv_entries, "kv_bytes": kv_bytes});
     tx.audit("install.deleted", id, &detail).await?;
+    tx.emit(EventType::PluginUninstalled.new(id, told(&install)));
     generation_raise(tx).await?;
     Ok(Uninstalled { kv_entries, kv_bytes })
 }

@@ -53,6 +53,8 @@ pub struct Usage {
     pub bytes_in: u64,
     /// Bytes that the guest handed to the host.
     pub bytes_out: u64,
+    /// How long it held transactions open, in microseconds.
+    pub write_micros: u64,
 }
 
 impl Usage {
@@ -65,6 +67,7 @@ impl Usage {
             (&mut self.host_calls, other.host_calls),
             (&mut self.bytes_in, other.bytes_in),
             (&mut self.bytes_out, other.bytes_out),
+            (&mut self.write_micros, other.write_micros),
         ] {
             *sum = sum.saturating_add(more);
         }
@@ -85,7 +88,7 @@ impl Usage {
 pub async fn usage_add(tx: &mut Tx, rows: &[(UsageKey, Usage)]) -> Result<(), PlatformError> {
     // `where true` tells SQLite that the `on` which follows is no join's.
     const ADD: &str = "insert into metering (tenant_id, hour, plugin, version, point, calls, failures, fuel, micros, \
-                       peak_memory, host_calls, bytes_in, bytes_out) \
+                       peak_memory, host_calls, bytes_in, bytes_out, write_micros) \
                        select $1, cast(json_extract(value, '$.hour') as bigint), json_extract(value, '$.plugin'), \
                        json_extract(value, '$.version'), json_extract(value, '$.point'), \
                        cast(json_extract(value, '$.calls') as bigint), cast(json_extract(value, '$.failures') as bigint), \
@@ -93,14 +96,16 @@ pub async fn usage_add(tx: &mut Tx, rows: &[(UsageKey, Usage)]) -> Result<(), Pl
                        cast(json_extract(value, '$.peak_memory') as bigint), \
                        cast(json_extract(value, '$.host_calls') as bigint), \
                        cast(json_extract(value, '$.bytes_in') as bigint), \
-                       cast(json_extract(value, '$.bytes_out') as bigint) from json_each($2) where true \
+                       cast(json_extract(value, '$.bytes_out') as bigint), \
+                       cast(json_extract(value, '$.write_micros') as bigint) from json_each($2) where true \
                        on conflict (tenant_id, hour, plugin, version, point) do update set \
                        calls = metering.calls + excluded.calls, failures = metering.failures + excluded.failures, \
                        fuel = metering.fuel + excluded.fuel, micros = metering.micros + excluded.micros, \
                        peak_memory = case when excluded.peak_memory > metering.peak_memory \
                        then excluded.peak_memory else metering.peak_memory end, \
                        host_calls = metering.host_calls + excluded.host_calls, \
-                       bytes_in = metering.bytes_in + excluded.bytes_in, bytes_out = metering.bytes_out + excluded.bytes_out";
+                       bytes_in = metering.bytes_in + excluded.bytes_in, bytes_out = metering.bytes_out + excluded.bytes_out, \
+                       write_micros = metering.write_micros + excluded.write_micros";
     const ADD_FAILURES: &str = "insert into metering_failures (tenant_id, hour, plugin, version, point, code, calls) \
                                 select $1, cast(json_extract(value, '$.hour') as bigint), json_extract(value, '$.plugin'), \
                                 json_extract(value, '$.version'), json_extract(value, '$.point'), \
@@ -131,7 +136,7 @@ fn row_json(key: &UsageKey, usage: &Usage) -> Value {
         "calls": usage.calls.min(MOST), "failures": usage.failed().min(MOST), "fuel": usage.fuel.min(MOST),
         "micros": usage.micros.min(MOST), "peak_memory": usage.peak_memory.min(MOST),
         "host_calls": usage.host_calls.min(MOST), "bytes_in": usage.bytes_in.min(MOST),
-        "bytes_out": usage.bytes_out.min(MOST),
+        "bytes_out": usage.bytes_out.min(MOST), "write_micros": usage.write_micros.min(MOST),
     })
 }
 
@@ -173,6 +178,7 @@ mod tests {
             host_calls: 3,
             bytes_in: 4,
             bytes_out: u64::MAX,
+            write_micros: 5,
         };
         let mut sum = one("fuel", 100);
         sum.add(&one("trap", 90));
@@ -187,6 +193,7 @@ mod tests {
             host_calls: 9,
             bytes_in: 12,
             bytes_out: u64::MAX,
+            write_micros: 15,
         };
         assert_eq!((sum.failed(), sum), (3, expected));
     }

@@ -81,7 +81,8 @@ pub async fn usage_read(tx: &mut Tx, ask: &UsageAsk) -> Result<Vec<UsageRow>, Pl
                         cast(sum(m.calls) as bigint) as calls, cast(sum(m.fuel) as bigint) as fuel, \
                         cast(sum(m.micros) as bigint) as micros, max(m.peak_memory) as peak_memory, \
                         cast(sum(m.host_calls) as bigint) as host_calls, cast(sum(m.bytes_in) as bigint) as bytes_in, \
-                        cast(sum(m.bytes_out) as bigint) as bytes_out \
+                        cast(sum(m.bytes_out) as bigint) as bytes_out, \
+                        cast(sum(m.write_micros) as bigint) as write_micros \
                         from json_each($2) p join metering m on m.tenant_id = $1 \
                         and m.hour >= cast(json_extract(p.value, '$.from') as bigint) \
                         and m.hour < cast(json_extract(p.value, '$.until') as bigint) \
@@ -155,6 +156,7 @@ fn usage_of(row: &Row) -> Result<Usage, StoreError> {
         host_calls: unsigned(row, "host_calls")?,
         bytes_in: unsigned(row, "bytes_in")?,
         bytes_out: unsigned(row, "bytes_out")?,
+        write_micros: unsigned(row, "write_micros")?,
     })
 }
 

@@ -28,6 +28,7 @@ fn usage(calls: u64, peak_memory: u64, failures: &[(&str, u64)]) -> Usage {
         host_calls: calls,
         bytes_in: calls * 5,
         bytes_out: calls * 7,
+        write_micros: calls * 2,
     }
 }
 

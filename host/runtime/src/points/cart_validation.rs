@@ -5,7 +5,7 @@ use heptad_capabilities::extensions::{CartView, Denial};
 use heptad_model::Point;
 use wasmtime::Store;
 
-use super::{Ask, absent, cart, most, text};
+use super::{Ask, absent, cart, cart_bytes, most, text};
 use crate::call::Call;
 use crate::code::Code;
 
@@ -21,8 +21,8 @@ pub(crate) struct Validation<'a> {
 impl Ask for Validation<'_> {
     type Reply = Vec<Denial>;
 
-    fn cart(&self) -> Option<&CartView> {
-        Some(self.cart)
+    fn bytes(&self) -> usize {
+        cart_bytes(self.cart)
     }
 
     async fn ask(&self, code: &Code, store: &mut Store<Call>) -> wasmtime::Result<Result<Vec<Denial>, Error>> {

@@ -7,7 +7,7 @@ use heptad_model::Point;
 use heptad_model::text::MAX_WORD;
 use wasmtime::Store;
 
-use super::{Ask, absent, bad, cart, most, safe, text};
+use super::{Ask, absent, bad, cart, cart_bytes, most, safe, text};
 use crate::call::Call;
 use crate::code::Code;
 
@@ -25,8 +25,8 @@ pub(crate) struct Discounts<'a> {
 impl Ask for Discounts<'_> {
     type Reply = Vec<Operation>;
 
-    fn cart(&self) -> Option<&CartView> {
-        Some(self.cart)
+    fn bytes(&self) -> usize {
+        cart_bytes(self.cart)
     }
 
     async fn ask(&self, code: &Code, store: &mut Store<Call>) -> wasmtime::Result<Result<Vec<Operation>, Error>> {

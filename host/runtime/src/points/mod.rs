@@ -3,6 +3,7 @@
 
 pub(crate) mod cart_validation;
 pub(crate) mod discount;
+pub(crate) mod event_handler;
 
 use heptad_bindings::host::heptad::mall::types as mall;
 use heptad_bindings::host::heptad::types::types::{Argument as WitArgument, Error, Text as WitText};
@@ -21,8 +22,8 @@ pub(crate) trait Ask: Send {
     /// What the host gets.
     type Reply: Send + Serialize;
 
-    /// The cart that it asks about; `None` where there is none, as when an upload is tried out.
-    fn cart(&self) -> Option<&CartView>;
+    /// About how many bytes the question has.
+    fn bytes(&self) -> usize;
 
     /// Instantiates the component and calls its function. The inner error is the plugin's own.
     fn ask(
@@ -42,7 +43,7 @@ fn bad(message: impl Into<String>) -> wasmtime::Error {
 }
 
 /// The component does not export the interface, although the catalog let it in.
-fn absent() -> wasmtime::Error {
+pub(crate) fn absent() -> wasmtime::Error {
     bad("the component does not export the point's interface")
 }
 

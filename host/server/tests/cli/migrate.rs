@@ -17,7 +17,7 @@ fn an_empty_database_is_refused_until_it_is_migrated() {
         .ended(4)
         .says("the database lacks the migrations 0001_foundation")
         .says("hint: run `heptad migrate`");
-    assert_eq!(heptad.run(&["migrate"]).ended(0).stdout, "applied 0001_foundation, 0002_sandbox\n");
+    assert_eq!(heptad.run(&["migrate"]).ended(0).stdout, "applied 0001_foundation, 0002_sandbox, 0003_events\n");
     assert_eq!(heptad.run(&["migrate", "--check"]).ended(0).stdout, "the schema is up to date\n");
     assert_eq!(heptad.run(&["migrate", "--output", "json"]).json()["applied"], serde_json::json!([]));
 }

@@ -96,6 +96,8 @@ pub(crate) struct UsageOut {
     pub bytes_in: u64,
     /// Bytes from the plugin to the host.
     pub bytes_out: u64,
+    /// How long it held transactions open, in microseconds: others wait to write meanwhile.
+    pub write_micros: u64,
 }
 
 impl From<UsageRow> for UsageOut {
@@ -114,6 +116,7 @@ impl From<UsageRow> for UsageOut {
             host_calls: usage.host_calls,
             bytes_in: usage.bytes_in,
             bytes_out: usage.bytes_out,
+            write_micros: usage.write_micros,
         }
     }
 }

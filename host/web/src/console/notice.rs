@@ -31,6 +31,12 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
         NoticeKind::PluginDisabled => {
             words.with("notice-plugin-disabled", [plugin, ("version", text("version").value())])
         }
+        NoticeKind::EventDead => {
+            let (subscription, event) = (text("subscription").value(), text("event").value());
+            let why = cause(words, text("code"));
+            let values = [("subscription", subscription), ("event", event), ("why", why.value())];
+            words.with("notice-event-dead", values)
+        }
     }
 }
 
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_sentence_with_its_arguments() {
-        let detail = json!({"plugin": "tea-club", "version": "1.2.0", "point": "discount.lines", "code": "fuel", "limit": "kv-quota", "used": 81_000, "most": 100_000});
+        let detail = json!({"plugin": "tea-club", "version": "1.2.0", "point": "discount.lines", "code": "fuel", "limit": "kv-quota", "used": 81_000, "most": 100_000, "subscription": "stamp", "event": "order.paid"});
         for (kind, zh, en) in [
             (
                 NoticeKind::BreakerOpened,
@@ -89,6 +95,11 @@ mod tests {
                 &["tea-club", "81.0 k", "100.0 k", "its own store"],
             ),
             (NoticeKind::PluginDisabled, &["tea-club 1.2.0"], &["tea-club 1.2.0"]),
+            (
+                NoticeKind::EventDead,
+                &["stamp", "order.paid", "计算量过大"],
+                &["stamp", "order.paid", "computed too much"],
+            ),
         ] {
             for (locale, parts) in [(Locale::ZhCn, zh), (Locale::En, en)] {
                 let said = sentence(locale, &notice(kind, detail.clone()));

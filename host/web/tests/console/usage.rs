@@ -32,6 +32,7 @@ async fn used(world: &World, at: i64, plugin: &str, calls: u64) {
         host_calls: calls * 3,
         bytes_in: 4_000,
         bytes_out: 5_000,
+        write_micros: 0,
     };
     let rows = [(key, usage)];
     let write = async |mut tx| usage_add(&mut tx, &rows).await;

@@ -69,7 +69,7 @@ pub(super) fn points(shop: &Shop, install: &Install, breakers: &[Breaker]) -> Ve
         };
         let choices: Vec<Choice> = match point.row().kind {
             Kind::Veto => [FailurePolicy::Closed, FailurePolicy::Open].map(choice).into(),
-            Kind::Calc => Vec::new(),
+            Kind::Calc | Kind::On => Vec::new(),
         };
         let chosen = choices.iter().find(|choice| choice.chosen).map(|choice| choice.help.clone());
         let breaker = breakers.iter().find(|breaker| breaker.install == install.id && breaker.point == *point);

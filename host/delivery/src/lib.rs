@@ -1,0 +1,132 @@
+//! Delivery: what was told in a transaction reaches those who asked for it.
+//!
+//! The way of an event: its transaction writes it into the outbox; the [`relay`] matches it with subscriptions and puts it
+//! into their lanes; the [`queue`] holds the lanes that are due, tenant by tenant in turn; the [`worker`] runs a lane, event
+//! by event; and the [`acks`] write down that they were dealt with. Keys are spread over 64 partitions, and a process works
+//! on those whose lease it holds ([`holdings`]). Everything is found again in the database, so a process may die at any
+//! moment ([`steps`]); notices between the parts only hurry.
+//!
+//! To add a kind of receiver: a file like `plugin`, its arm in `worker`.
+
+mod acks;
+mod holdings;
+mod observe;
+mod plugin;
+mod queue;
+mod relay;
+mod retry;
+mod steps;
+mod tenants;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use heptad_model::{Ctx, Env, Event};
+use heptad_runtime::Runtime;
+use heptad_store::Store;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::acks::Acks;
+use crate::holdings::Holdings;
+use crate::queue::Queue;
+use crate::tenants::Tenants;
+
+/// How many lanes run at once in a process.
+const RUNNING: u32 = 32;
+/// How long a stop waits for what runs.
+const DRAIN: Duration = Duration::from_secs(12);
+
+/// What every part of delivery shares. Cheap to clone.
+#[derive(Clone)]
+pub struct Delivery(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    runtime: Arc<Runtime>,
+    env: Env,
+    tenants: Tenants,
+    holdings: Holdings,
+    queue: Queue,
+    acks: Acks,
+    /// Somebody told of something.
+    told: Notify,
+    /// How many lanes may still be begun.
+    running: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Delivery {
+    /// Puts the parts together. `address` is where this process listens, for people who look at the list of processes.
+    pub fn new(store: Store, runtime: Arc<Runtime>, env: Env, address: &str) -> Self {
+        let shared = Arc::new(Shared {
+            tenants: Tenants::new(store.clone(), env.clone()),
+            holdings: Holdings::new(store.clone(), env.clone(), address),
+            queue: Queue::default(),
+            acks: Acks::new(store.clone()),
+            told: Notify::new(),
+            running: Arc::new(Semaphore::new(RUNNING as usize)),
+            stopping: watch::Sender::new(false),
+            store,
+            runtime,
+            env,
+        });
+        let listener = Arc::downgrade(&shared);
+        shared.store.on_events(move |ctx, events| {
+            if let Some(shared) = listener.upgrade() {
+                shared.hear(ctx, events);
+            }
+        });
+        Self(shared)
+    }
+
+    /// Delivers until [`Delivery::stop`]; the process runs it as a task.
+    pub async fn run(self) {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(holdings::keep(self.0.clone()));
+        tasks.spawn(relay::run(self.0.clone()));
+        tasks.spawn(queue::fill(self.0.clone()));
+        tasks.spawn(worker::dispatch(self.0.clone()));
+        tasks.spawn(acks::run(self.0.clone()));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// The partitions that this process works on at the moment.
+    pub fn partitions(&self) -> Vec<u32> {
+        self.0.holdings.partitions()
+    }
+
+    /// Begins nothing more, waits for what runs, and gives the leases back, so that others go on at once.
+    pub async fn stop(&self) {
+        let shared = &self.0;
+        shared.stopping.send_replace(true);
+        let _ = tokio::time::timeout(DRAIN, shared.running.acquire_many(RUNNING)).await;
+        shared.holdings.release_all().await;
+    }
+}
+
+impl Shared {
+    /// A transaction of this process has told of something.
+    fn hear(&self, _ctx: &Ctx, _events: &[Event]) {
+        self.told.notify_one();
+    }
+
+    /// Whether no lane is being run.
+    fn is_idle(&self) -> bool {
+        self.running.available_permits() >= RUNNING as usize
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Waits, unless the process stops; `false` when it does.
+    async fn pause(&self, wait: impl Future<Output = ()>) -> bool {
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            () = wait => true,
+            _ = stopping.wait_for(|stopping| *stopping) => false,
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! Running a lane: its next events, one after the other, each told and then written down as dealt with.
+
+use std::sync::Arc;
+
+use heptad_capabilities::CapabilityError;
+use heptad_capabilities::members::customer_get;
+use heptad_model::event::{Cause, Fill, MAX_DEPTH};
+use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, InstallId, ReplayId, TenantId};
+use heptad_model::time::span::{HOUR, SECOND};
+use heptad_model::{Ctx, Event, Filter, Millis, Permission, PermissionSet};
+use heptad_platform::PlatformError;
+use heptad_platform::delivery::dead_letter::{DeadLetter, DeadLetterState, dead_letter_put};
+use heptad_platform::delivery::event::event_causes;
+use heptad_platform::delivery::lane::{Advance, DueLane, Fence, Lane, lane_events, lane_get, lane_put_off};
+use heptad_platform::delivery::log::{Delivery as Attempt, DeliveryOutcome, deliveries_put};
+use heptad_platform::delivery::subscription::{
+    Subscription, SubscriptionKind, SubscriptionState, subscription_get, subscription_listens,
+};
+use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
+use heptad_store::{OpenTx, REPLAY_PREFIX, StoreError, Tx};
+use serde_json::json;
+
+use crate::acks::{Ack, acknowledge};
+use crate::relay::{is_for, known};
+use crate::tenants::caused;
+use crate::{Shared, observe, plugin, retry, steps};
+
+/// How many events of a lane are told before others have their turn.
+const EVENTS: u32 = 16;
+/// How often a lane is run again at once after its transaction met another one.
+const CONFLICTS: u32 = 10;
+/// How long a lane rests whose receiver does not listen: whoever lets it listen again hurries the lane.
+const RESTS: i64 = HOUR;
+/// How long a lane waits when its receiver cannot be told for a reason that passes by itself.
+pub(crate) const SOON: i64 = SECOND;
+
+/// What came of telling a receiver.
+pub(crate) enum Told {
+    /// It took the event; what it wrote is not committed yet.
+    Done { written: Option<Box<OpenTx>>, micros: u64 },
+    /// It is to be told again at once.
+    Again,
+    /// It cannot be told now, through no fault of the event; `None` until somebody lets it listen again.
+    NotNow { until: Option<Millis> },
+    /// It failed; `is_final` when another attempt cannot succeed.
+    Failed { code: String, message: String, is_final: bool, micros: u64 },
+}
+
+/// How an event is told.
+#[derive(Debug, Clone)]
+pub(crate) struct ToldAs {
+    pub(crate) subscription: String,
+    pub(crate) attempt: u32,
+    pub(crate) gap: bool,
+    pub(crate) replayed: bool,
+}
+
+/// Runs lanes that are due until the process stops.
+pub(crate) async fn dispatch(shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.subscribe();
+    loop {
+        let begin = async {
+            let permit = shared.running.clone().acquire_owned().await.ok()?;
+            let (tenant, lane) = shared.queue.next().await;
+            Some((permit, tenant, lane))
+        };
+        let begun = tokio::select! {
+            begun = begin => begun,
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        };
+        let Some((permit, tenant, lane)) = begun else { return };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let again = match run(&shared, tenant, &lane).await {
+                Ok(again) => again,
+                Err(error) => {
+                    // The lane stays due, and is found again.
+                    tracing::warn!(%error, %tenant, "a lane cannot be run: {error}");
+                    false
+                }
+            };
+            shared.queue.done(tenant, lane, again && !shared.is_stopping());
+            drop(permit);
+        });
+    }
+}
+
+/// A lane that is being run.
+struct Run<'a> {
+    shared: &'a Shared,
+    ctx: Ctx,
+    due: &'a DueLane,
+    fence: Fence,
+    subscription: Subscription,
+    filter: Option<Filter>,
+    granted: PermissionSet,
+    lane: Lane,
+    /// What was dealt with and is not written down yet.
+    done: Vec<Attempt>,
+    /// The last event that was dealt with, written down or not.
+    reached: i64,
+}
+
+/// What a run begins with.
+struct Read {
+    lane: Lane,
+    subscription: Subscription,
+    events: Vec<(i64, Event)>,
+}
+
+/// Runs a lane for a while; whether it is still due.
+async fn run(shared: &Shared, tenant: TenantId, due: &DueLane) -> Result<bool, PlatformError> {
+    let Some(fence) = shared.holdings.fence(due.partition) else { return Ok(false) };
+    let ctx = shared.tenants.ctx(tenant).await?;
+    for _ in 0..CONFLICTS {
+        let Some(Read { lane, subscription, events }) = read(shared, &ctx, due).await? else { return Ok(false) };
+        let granted = match hears(shared, &ctx, &subscription).await? {
+            Some(granted) => granted,
+            None => {
+                rest(shared, &ctx, due, lane.last_seq).await?;
+                return Ok(false);
+            }
+        };
+        let (filter, reached) = (subscription.wants(), lane.last_seq);
+        let (ctx, fence) = (ctx.clone(), fence.clone());
+        let run = Run { shared, ctx, due, fence, subscription, filter, granted, lane, done: Vec::new(), reached };
+        match run.events(events).await? {
+            Ended::Conflict => {}
+            Ended::Due => return Ok(true),
+            Ended::Over => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Reading a customer fails for no reason but the database.
+fn as_platform(error: CapabilityError) -> PlatformError {
+    match error {
+        CapabilityError::Store(error) => error.into(),
+        other => PlatformError::Store(StoreError::Schema(other.to_string())),
+    }
+}
+
+/// How a run ended.
+enum Ended {
+    /// The lane was moved by somebody else, or its transaction met another one.
+    Conflict,
+    /// There is more to tell.
+    Due,
+    /// There is nothing to tell now.
+    Over,
+}
+
+async fn read(shared: &Shared, ctx: &Ctx, due: &DueLane) -> Result<Option<Read>, PlatformError> {
+    let now = shared.env.now();
+    let read = async |mut tx| {
+        let Some(lane) = lane_get(&mut tx, &due.lane).await? else { return Ok(None) };
+        if lane.due_at.is_none_or(|at| at > now) {
+            return Ok(None);
+        }
+        let subscription = match subscription_get(&mut tx, due.lane.subscription).await {
+            Ok(subscription) => subscription,
+            Err(PlatformError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let events = lane_events(&mut tx, &due.lane, &lane, &subscription.types, EVENTS).await?;
+        Ok(Some(Read { lane, subscription, events }))
+    };
+    shared.store.read(ctx, read).await
+}
+
+/// Puts a lane off whose receiver does not listen; shortly, where this process is only late to know that it does.
+async fn rest(shared: &Shared, ctx: &Ctx, due: &DueLane, at: i64) -> Result<(), PlatformError> {
+    let now = shared.env.now();
+    let rest = async |mut tx| {
+        let listens = subscription_listens(&mut tx, due.lane.subscription).await?;
+        let until = now.plus(if listens { SOON } else { RESTS });
+        lane_put_off(&mut tx, &due.lane, at, until, false).await
+    };
+    Ok(shared.store.write(ctx, rest).await.map(drop)?)
+}
+
+/// What the receiver may hear; `None` while it does not listen.
+async fn hears(
+    shared: &Shared,
+    ctx: &Ctx,
+    subscription: &Subscription,
+) -> Result<Option<PermissionSet>, PlatformError> {
+    if subscription.state == SubscriptionState::Paused {
+        return Ok(None);
+    }
+    match subscription.kind {
+        SubscriptionKind::Plugin => {
+            let Ok(install) = InstallId::parse(&subscription.owner) else { return Ok(None) };
+            // A process that cannot say rests, shortly.
+            let handler = shared.runtime.handler(ctx, install).await.unwrap_or_default();
+            Ok(handler.map(|(_, granted)| granted))
+        }
+    }
+}
+
+impl Run<'_> {
+    async fn events(mut self, events: Vec<(i64, Event)>) -> Result<Ended, PlatformError> {
+        let is_cut = events.len() >= EVENTS as usize;
+        for (place, event) in events {
+            if !self.is_wanted(&event) {
+                self.reached = place;
+                continue;
+            }
+            if event.depth >= MAX_DEPTH {
+                let message = self.loop_named(&event).await?;
+                if !self.give_up(place, &event, "loop", &message, 0).await? {
+                    return Ok(Ended::Conflict);
+                }
+                continue;
+            }
+            let told = self.tell(&event).await?;
+            match told {
+                Told::Done { written: None, micros } => {
+                    let attempt = self.attempt(&event, DeliveryOutcome::Ok, "", "", micros);
+                    self.done.push(attempt);
+                    self.moved_to(place);
+                }
+                Told::Done { written: Some(open), micros } => {
+                    if !self.commit(place, &event, *open, micros).await? {
+                        return Ok(Ended::Conflict);
+                    }
+                }
+                Told::Again => {
+                    return Ok(if self.flush().await? { Ended::Due } else { Ended::Conflict });
+                }
+                Told::NotNow { until } => {
+                    let Some(until) = until else {
+                        if !self.flush().await? {
+                            return Ok(Ended::Conflict);
+                        }
+                        rest(self.shared, &self.ctx, self.due, self.lane.last_seq).await?;
+                        return Ok(Ended::Over);
+                    };
+                    return self.put_off(until, None).await;
+                }
+                Told::Failed { code, message, is_final, micros } => {
+                    let now = self.shared.env.now();
+                    let next = retry::next(self.lane.attempts + 1, now, &self.shared.env).filter(|_| !is_final);
+                    let Some(until) = next else {
+                        if !self.give_up(place, &event, &code, &message, micros).await? {
+                            return Ok(Ended::Conflict);
+                        }
+                        continue;
+                    };
+                    let attempt = self.attempt(&event, DeliveryOutcome::Failed, &code, &message, micros);
+                    return self.put_off(until, Some(attempt)).await;
+                }
+            }
+        }
+        if !is_cut {
+            // What lies between is of types that nobody asked for, or was purged.
+            self.reached = self.reached.max(self.lane.wanted);
+        }
+        if !self.write_down().await? {
+            return Ok(Ended::Conflict);
+        }
+        // Whoever told of more meanwhile has said so to the queue.
+        Ok(if is_cut { Ended::Due } else { Ended::Over })
+    }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        let is_replay = self.due.lane.key.starts_with(REPLAY_PREFIX);
+        (is_replay || is_for(event, &self.subscription, self.filter.as_ref()))
+            && plugin::may_hear(self.granted, known(event).and_then(|kind| kind.row().permission))
+    }
+
+    async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {
+        let ctx = caused(&self.ctx, Cause { event: event.id, correlation: event.correlation, depth: event.depth });
+        let how = ToldAs {
+            subscription: self.subscription.name.clone(),
+            attempt: self.lane.attempts + 1,
+            gap: self.lane.gap,
+            replayed: self.replay().is_some(),
+        };
+        let event = self.filled(event).await?;
+        let told = match self.subscription.kind {
+            SubscriptionKind::Plugin => match InstallId::parse(&self.subscription.owner) {
+                Ok(install) => plugin::tell(self.shared, &ctx, install, &event, &how).await,
+                Err(_) => Told::NotNow { until: None },
+            },
+        };
+        steps::reached("handled").await;
+        Ok(told)
+    }
+
+    /// The event with what is personal in it, as far as the receiver may see it and it is still there.
+    async fn filled(&self, event: &Event) -> Result<Event, PlatformError> {
+        let mut event = event.clone();
+        let fill = known(&event).and_then(|kind| kind.row().fill);
+        if fill == Some(Fill::Profile)
+            && self.granted.contains(Permission::MembersProfileRead)
+            && let Some(id) = event.data["customer"].as_str().and_then(|id| CustomerId::parse(id).ok())
+        {
+            let get = async |mut tx: Tx| match customer_get(&mut tx, id).await {
+                Ok(customer) => Ok(Some(customer)),
+                Err(CapabilityError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            };
+            let customer = self.shared.store.read(&self.ctx, get).await.map_err(as_platform)?;
+            if let Some(customer) = customer {
+                let mut profile = json!({});
+                for (name, value) in [("name", customer.name), ("email", customer.email), ("phone", customer.phone)] {
+                    if let Some(value) = value {
+                        profile[name] = value.into();
+                    }
+                }
+                event.data["profile"] = profile;
+            }
+        }
+        Ok(event)
+    }
+
+    fn replay(&self) -> Option<ReplayId> {
+        ReplayId::parse(self.due.lane.key.strip_prefix(REPLAY_PREFIX)?).ok()
+    }
+
+    fn attempt(&self, event: &Event, outcome: DeliveryOutcome, code: &str, message: &str, micros: u64) -> Attempt {
+        let now = self.shared.env.now();
+        observe::delivered(self.subscription.kind.name(), outcome.name(), now.as_millis() - event.at.as_millis());
+        Attempt {
+            id: DeliveryId::generate(&self.shared.env),
+            subscription: self.subscription.id,
+            event: event.id,
+            kind: event.kind.clone(),
+            key: event.key.clone(),
+            seq: event.seq,
+            attempt: self.lane.attempts + 1,
+            replay: self.replay(),
+            outcome,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            micros,
+            at: now,
+        }
+    }
+
+    fn moved_to(&mut self, place: i64) {
+        self.reached = place;
+        (self.lane.attempts, self.lane.gap) = (0, false);
+    }
+
+    fn step(&self, to: i64, gap: bool) -> Advance {
+        Advance { lane: self.due.lane.clone(), from: self.lane.last_seq, to, gap, fence: self.fence.clone() }
+    }
+
+    /// Writes down what was dealt with, together with others; `false` when the lane was moved by somebody else.
+    async fn flush(&mut self) -> Result<bool, PlatformError> {
+        if self.reached == self.lane.last_seq { Ok(true) } else { self.write_down().await }
+    }
+
+    async fn write_down(&mut self) -> Result<bool, PlatformError> {
+        let ack = Ack { step: self.step(self.reached, self.lane.gap), attempts: std::mem::take(&mut self.done) };
+        let moved = self.shared.acks.put(self.ctx.tenant().id, ack).await;
+        self.lane.last_seq = self.reached;
+        if moved {
+            steps::reached("acknowledged").await;
+        }
+        Ok(moved)
+    }
+
+    /// Commits what the receiver wrote, together with the mark that the event was dealt with.
+    async fn commit(
+        &mut self,
+        place: i64,
+        event: &Event,
+        mut open: OpenTx,
+        micros: u64,
+    ) -> Result<bool, PlatformError> {
+        let attempt = self.attempt(event, DeliveryOutcome::Ok, "", "", micros);
+        let mut attempts = std::mem::take(&mut self.done);
+        attempts.push(attempt);
+        let ack = Ack { step: self.step(place, false), attempts };
+        let acknowledged = async |mut tx: Tx| acknowledge(&mut tx, std::slice::from_ref(&ack)).await;
+        let committed = async {
+            let moved = open.read(acknowledged).await?;
+            steps::reached("acknowledged-uncommitted").await;
+            if moved.is_empty() {
+                return Ok(false);
+            }
+            open.commit().await?;
+            Ok::<_, PlatformError>(true)
+        };
+        match committed.await {
+            Ok(true) => {
+                steps::reached("acknowledged").await;
+                self.lane.last_seq = place;
+                self.moved_to(place);
+                Ok(true)
+            }
+            Ok(false) => Ok(false),
+            Err(PlatformError::Store(error)) if error.is_transient() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the lane off, with what is to be logged about it.
+    async fn put_off(&mut self, until: Millis, failed: Option<Attempt>) -> Result<Ended, PlatformError> {
+        if !self.flush().await? {
+            return Ok(Ended::Conflict);
+        }
+        let at = self.lane.last_seq;
+        let put_off = async |mut tx: Tx| {
+            let moved = lane_put_off(&mut tx, &self.due.lane, at, until, failed.is_some()).await?;
+            if moved && let Some(attempt) = &failed {
+                deliveries_put(&mut tx, std::slice::from_ref(attempt)).await?;
+            }
+            Ok::<_, PlatformError>(())
+        };
+        self.shared.store.write(&self.ctx, put_off).await?;
+        Ok(Ended::Over)
+    }
+
+    /// Gives an event up: it goes to the dead letters, the merchant is told, and the lane goes on behind it.
+    async fn give_up(
+        &mut self,
+        place: i64,
+        event: &Event,
+        code: &str,
+        message: &str,
+        micros: u64,
+    ) -> Result<bool, PlatformError> {
+        let attempt = self.attempt(event, DeliveryOutcome::Dead, code, message, micros);
+        let letter = DeadLetter {
+            id: DeadLetterId::generate(&self.shared.env),
+            subscription: self.subscription.id,
+            event: event.id,
+            kind: event.kind.clone(),
+            key: event.key.clone(),
+            seq: event.seq,
+            attempts: self.lane.attempts + 1,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            state: DeadLetterState::Open,
+            at: self.shared.env.now(),
+        };
+        let notice = NoticeIn {
+            kind: NoticeKind::EventDead,
+            subject: self.subscription.id.to_string(),
+            dedup: format!("{} {}", NoticeKind::EventDead, self.subscription.id),
+            detail: json!({"subscription": self.subscription.name, "event": event.kind, "code": code, "message": message}),
+        };
+        let mut attempts = std::mem::take(&mut self.done);
+        attempts.push(attempt);
+        let ack = Ack { step: self.step(place, true), attempts };
+        let give_up = async |mut tx: Tx| {
+            let moved = acknowledge(&mut tx, std::slice::from_ref(&ack)).await?;
+            if !moved.is_empty() {
+                dead_letter_put(&mut tx, &letter).await?;
+                notice_post(&mut tx, Audience::Merchant, &notice).await?;
+            }
+            Ok::<_, PlatformError>(!moved.is_empty())
+        };
+        let moved = self.shared.store.write(&self.ctx, give_up).await?;
+        self.lane.last_seq = place;
+        self.moved_to(place);
+        self.lane.gap = true;
+        Ok(moved)
+    }
+
+    /// The plugins and types of the chain that led to an event, the first cause first.
+    async fn loop_named(&self, event: &Event) -> Result<String, PlatformError> {
+        let causes = async |mut tx: Tx| event_causes(&mut tx, event, MAX_DEPTH as usize).await;
+        let causes = self.shared.store.read(&self.ctx, causes).await?;
+        let chain: Vec<String> =
+            causes.iter().rev().chain([event]).map(|one| format!("{} by {}", one.kind, one.actor)).collect();
+        Ok(format!("events lead to each other without end: {}", chain.join(" → ")))
+    }
+}

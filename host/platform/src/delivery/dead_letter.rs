@@ -1,0 +1,217 @@
+//! Dead letters: events that were given up, kept for a person to look at.
+
+use std::str::FromStr;
+
+use heptad_model::id::{DeadLetterId, DeliveryId, EventId, SubscriptionId};
+use heptad_model::{Millis, Page, PageRequest};
+use heptad_store::{Row, StoreError, Tx};
+use serde_json::json;
+
+use super::lane::{LaneKey, lane_events, lane_get};
+use super::log::{Delivery, DeliveryOutcome, deliveries_put};
+use super::replay::{Replay, ReplayOf, replay_create};
+use super::subscription::subscription_get;
+use crate::PlatformError;
+
+/// What a person did with a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadLetterState {
+    /// Nothing yet.
+    Open,
+    /// It was told again.
+    Replayed,
+    /// It was put aside.
+    Discarded,
+}
+
+impl DeadLetterState {
+    const ALL: [Self; 3] = [Self::Open, Self::Replayed, Self::Discarded];
+
+    /// The word in the database and the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Replayed => "replayed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+impl FromStr for DeadLetterState {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|state| state.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no state of a dead letter: open, replayed or discarded"))
+    }
+}
+
+/// An event that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The id.
+    pub id: DeadLetterId,
+    /// Who was not told.
+    pub subscription: SubscriptionId,
+    /// Of what.
+    pub event: EventId,
+    /// The event's type.
+    pub kind: String,
+    /// The event's key.
+    pub key: String,
+    /// The event's number.
+    pub seq: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// A stable word for the last failure.
+    pub code: String,
+    /// A sentence in English.
+    pub message: String,
+    /// What became of it.
+    pub state: DeadLetterState,
+    /// When it was given up.
+    pub at: Millis,
+}
+
+impl DeadLetter {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.parse("id")?,
+            subscription: row.parse("subscription_id")?,
+            event: row.parse("event_id")?,
+            kind: row.text("kind")?,
+            key: row.text("key")?,
+            seq: row.int("seq")?,
+            attempts: row.count("attempts")?,
+            code: row.text("code")?,
+            message: row.text("message")?,
+            state: row.parse("state")?,
+            at: row.millis("at")?,
+        })
+    }
+}
+
+/// Puts an event aside, in the transaction that moves its lane on.
+pub async fn dead_letter_put(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
+    const PUT: &str = "insert into dead_letters (tenant_id, id, subscription_id, event_id, kind, key, seq, attempts, code, \
+                       message, state, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    tx.query(PUT)
+        .text(letter.id)
+        .text(letter.subscription)
+        .text(letter.event)
+        .bind(&letter.kind)
+        .bind(&letter.key)
+        .bind(letter.seq)
+        .bind(letter.attempts)
+        .bind(&letter.code)
+        .bind(letter.message.chars().take(500).collect::<String>())
+        .bind(letter.state.name())
+        .bind(letter.at)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Skips the event that holds a key up: it goes to the dead letters, and the key goes on with a gap.
+///
+/// `not-found` where nothing holds the key up.
+pub async fn lane_skip(tx: &mut Tx, key: &LaneKey) -> Result<DeadLetter, PlatformError> {
+    const SKIP: &str = "update lanes set last_seq = $5, gap = 1, attempts = 0, failing_since = null, \
+                        due_at = case when wanted > $5 then $6 else null end \
+                        where tenant = $1 and subscription_id = $2 and key = $3 and last_seq = $4";
+    let ctx = tx.ctx().clone();
+    let nothing = || PlatformError::not_found("event that holds up the key", &key.key);
+    let subscription = subscription_get(tx, key.subscription).await?;
+    let lane = lane_get(tx, key).await?.filter(|lane| lane.due_at.is_some()).ok_or_else(nothing)?;
+    let next = lane_events(tx, key, &lane, &subscription.types, 1).await?;
+    let (place, event) = next.into_iter().next().ok_or_else(nothing)?;
+    let (tenant, now) = (ctx.tenant().id, ctx.now());
+    let statement = tx.platform_query(SKIP).text(tenant).text(key.subscription).bind(&key.key).bind(lane.last_seq);
+    if statement.bind(place).bind(now).execute().await? != 1 {
+        return Err(nothing());
+    }
+    let letter = DeadLetter {
+        id: DeadLetterId::generate(&ctx.env),
+        subscription: subscription.id,
+        event: event.id,
+        kind: event.kind.clone(),
+        key: event.key.clone(),
+        seq: event.seq,
+        attempts: lane.attempts,
+        code: "skipped".to_owned(),
+        message: format!("skipped by {}", ctx.actor),
+        state: DeadLetterState::Open,
+        at: now,
+    };
+    dead_letter_put(tx, &letter).await?;
+    let attempt = Delivery {
+        id: DeliveryId::generate(&ctx.env),
+        subscription: subscription.id,
+        event: event.id,
+        kind: event.kind,
+        key: event.key,
+        seq: event.seq,
+        attempt: lane.attempts,
+        replay: None,
+        outcome: DeliveryOutcome::Skipped,
+        code: letter.code.clone(),
+        message: letter.message.clone(),
+        micros: 0,
+        at: now,
+    };
+    deliveries_put(tx, &[attempt]).await?;
+    tx.audit("event.skipped", event.id, &json!({"subscription": subscription.id, "key": key.key})).await?;
+    Ok(letter)
+}
+
+/// The dead letters of a subscription, the latest first; those of one state alone, if so wanted.
+pub async fn dead_letter_list(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    state: Option<DeadLetterState>,
+    page: &PageRequest,
+) -> Result<Page<DeadLetter>, PlatformError> {
+    const LIST: &str = "select id, subscription_id, event_id, kind, key, seq, attempts, code, message, state, at \
+                        from dead_letters where tenant_id = $1 and subscription_id = $2 and ($3 = '' or id < $3) \
+                        and ($4 = '' or state = $4) order by id desc limit $5";
+    let state = state.map_or("", DeadLetterState::name);
+    let statement = tx.query(LIST).text(subscription).bind(page.after()).bind(state).bind(page.fetch());
+    let rows = statement.fetch_all(DeadLetter::of).await?;
+    Ok(page.page(rows, |letter| letter.id.to_string()))
+}
+
+/// How many open dead letters each subscription has.
+pub async fn dead_letter_counts(tx: &mut Tx) -> Result<Vec<(SubscriptionId, i64)>, StoreError> {
+    const COUNT: &str = "select subscription_id, count(*) as letters from dead_letters \
+                         where tenant_id = $1 and state = 'open' group by subscription_id";
+    tx.query(COUNT).fetch_all(|row| Ok((row.parse("subscription_id")?, row.int("letters")?))).await
+}
+
+async fn dead_letter_get(tx: &mut Tx, id: DeadLetterId) -> Result<DeadLetter, PlatformError> {
+    const GET: &str = "select id, subscription_id, event_id, kind, key, seq, attempts, code, message, state, at \
+                       from dead_letters where tenant_id = $1 and id = $2";
+    let found = tx.query(GET).text(id).fetch_optional(DeadLetter::of).await?;
+    found.ok_or_else(|| PlatformError::not_found("dead letter", id))
+}
+
+async fn state_put(tx: &mut Tx, id: DeadLetterId, state: DeadLetterState) -> Result<(), PlatformError> {
+    const PUT: &str = "update dead_letters set state = $3 where tenant_id = $1 and id = $2";
+    tx.query(PUT).text(id).bind(state.name()).execute().await?;
+    Ok(())
+}
+
+/// Tells the event again, as a replay of its own.
+pub async fn dead_letter_replay(tx: &mut Tx, id: DeadLetterId) -> Result<Replay, PlatformError> {
+    let letter = dead_letter_get(tx, id).await?;
+    let subscription = subscription_get(tx, letter.subscription).await?;
+    let replay = replay_create(tx, &subscription, &ReplayOf::Events(vec![letter.event])).await?;
+    state_put(tx, id, DeadLetterState::Replayed).await?;
+    Ok(replay)
+}
+
+/// Puts the letter aside for good.
+pub async fn dead_letter_discard(tx: &mut Tx, id: DeadLetterId) -> Result<DeadLetter, PlatformError> {
+    let letter = dead_letter_get(tx, id).await?;
+    state_put(tx, id, DeadLetterState::Discarded).await?;
+    tx.audit("dead-letter.discarded", id, &json!({"subscription": letter.subscription, "event": letter.event})).await?;
+    Ok(DeadLetter { state: DeadLetterState::Discarded, ..letter })
+}

@@ -1,0 +1,70 @@
+//! Reading what happened.
+
+use heptad_model::id::EventId;
+use heptad_model::{Event, Page, PageRequest};
+use heptad_store::{Row, StoreError, Tx};
+
+use crate::PlatformError;
+
+pub(super) fn event(row: &Row) -> Result<Event, StoreError> {
+    Ok(Event {
+        id: row.parse("id")?,
+        kind: row.text("kind")?,
+        schema_version: row.count("schema_version")?,
+        key: row.text("key")?,
+        seq: row.int("seq")?,
+        at: row.millis("at")?,
+        actor: row.text("actor")?,
+        causation: row.opt_parse("causation")?,
+        correlation: row.parse("correlation")?,
+        depth: row.count("depth")?,
+        traceparent: row.opt_text("traceparent")?,
+        target: row.opt_parse("target")?,
+        data: row.json("data")?,
+    })
+}
+
+/// Which events are wanted; what is empty or absent asks for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Of this type.
+    pub kind: String,
+    /// About this thing.
+    pub key: String,
+}
+
+/// The tenant's events, the latest first.
+pub async fn event_list(tx: &mut Tx, query: &EventQuery, page: &PageRequest) -> Result<Page<Event>, PlatformError> {
+    const LIST: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
+                        target, data from events where tenant_id = $1 and ($2 = '' or id < $2) \
+                        and ($3 = '' or kind = $3) and ($4 = '' or key = $4) order by id desc limit $5";
+    let statement = tx.query(LIST).bind(page.after()).bind(&query.kind).bind(&query.key);
+    let rows = statement.bind(page.fetch()).fetch_all(event).await?;
+    Ok(page.page(rows, |event| event.id.to_string()))
+}
+
+/// One event.
+pub async fn event_get(tx: &mut Tx, id: EventId) -> Result<Event, PlatformError> {
+    const GET: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
+                       target, data from events where tenant_id = $1 and id = $2";
+    let found = tx.query(GET).text(id).fetch_optional(event).await?;
+    found.ok_or_else(|| PlatformError::not_found("event", id))
+}
+
+/// The events that led to this one, the latest first: at most so many.
+pub async fn event_causes(tx: &mut Tx, event: &Event, most: usize) -> Result<Vec<Event>, PlatformError> {
+    let mut causes: Vec<Event> = Vec::new();
+    let mut next = event.causation;
+    while let Some(id) = next.filter(|_| causes.len() < most) {
+        match event_get(tx, id).await {
+            Ok(cause) => {
+                next = cause.causation;
+                causes.push(cause);
+            }
+            // Purged meanwhile.
+            Err(PlatformError::NotFound { .. }) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(causes)
+}

@@ -1,0 +1,145 @@
+//! The log of deliveries: what became of every attempt, for seven days.
+
+use std::str::FromStr;
+
+use heptad_model::id::{DeliveryId, EventId, ReplayId, SubscriptionId};
+use heptad_model::{Millis, Page, PageRequest};
+use heptad_store::{Row, StoreError, Tx};
+use serde_json::json;
+
+use crate::PlatformError;
+
+/// The most characters of a message that is kept.
+const MAX_MESSAGE: usize = 500;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The receiver took it.
+    Ok,
+    /// It is tried again.
+    Failed,
+    /// It was given up: it lies in the dead letters.
+    Dead,
+    /// A person skipped it.
+    Skipped,
+}
+
+impl DeliveryOutcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Failed, Self::Dead, Self::Skipped];
+
+    /// The word in the database and the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl FromStr for DeliveryOutcome {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|outcome| outcome.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no outcome of a delivery: ok, failed, dead or skipped"))
+    }
+}
+
+/// One attempt to deliver an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The id.
+    pub id: DeliveryId,
+    /// To whom.
+    pub subscription: SubscriptionId,
+    /// What.
+    pub event: EventId,
+    /// The event's type.
+    pub kind: String,
+    /// The event's key.
+    pub key: String,
+    /// The event's number.
+    pub seq: i64,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The replay that it belongs to.
+    pub replay: Option<ReplayId>,
+    /// How it ended.
+    pub outcome: DeliveryOutcome,
+    /// A stable word for the cause of a failure; empty when there is none.
+    pub code: String,
+    /// A sentence in English.
+    pub message: String,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+    /// When.
+    pub at: Millis,
+}
+
+impl Delivery {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.parse("id")?,
+            subscription: row.parse("subscription_id")?,
+            event: row.parse("event_id")?,
+            kind: row.text("kind")?,
+            key: row.text("key")?,
+            seq: row.int("seq")?,
+            attempt: row.count("attempt")?,
+            replay: row.opt_parse("replay_id")?,
+            outcome: row.parse("outcome")?,
+            code: row.text("code")?,
+            message: row.text("message")?,
+            micros: u64::try_from(row.int("micros")?).unwrap_or_default(),
+            at: row.millis("at")?,
+        })
+    }
+}
+
+/// Writes attempts down.
+pub async fn deliveries_put(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), StoreError> {
+    const PUT: &str = "insert into deliveries (tenant_id, id, subscription_id, event_id, kind, key, seq, attempt, replay_id, \
+                       outcome, code, message, micros, at) select $1, json_extract(value, '$.id'), \
+                       json_extract(value, '$.subscription'), json_extract(value, '$.event'), json_extract(value, '$.kind'), \
+                       json_extract(value, '$.key'), cast(json_extract(value, '$.seq') as bigint), \
+                       cast(json_extract(value, '$.attempt') as bigint), json_extract(value, '$.replay'), \
+                       json_extract(value, '$.outcome'), json_extract(value, '$.code'), json_extract(value, '$.message'), \
+                       cast(json_extract(value, '$.micros') as bigint), cast(json_extract(value, '$.at') as bigint) \
+                       from json_each($2)";
+    let row = |one: &Delivery| {
+        json!({
+            "id": one.id, "subscription": one.subscription, "event": one.event, "kind": one.kind, "key": one.key,
+            "seq": one.seq, "attempt": one.attempt, "replay": one.replay, "outcome": one.outcome.name(),
+            "code": one.code, "message": one.message.chars().take(MAX_MESSAGE).collect::<String>(),
+            "micros": one.micros, "at": one.at,
+        })
+    };
+    let rows: Vec<_> = deliveries.iter().map(row).collect();
+    tx.query(PUT).json(&rows).execute().await.map(drop)
+}
+
+/// The attempts of a subscription, the latest first; of one outcome alone, if so wanted.
+pub async fn delivery_list(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    outcome: Option<DeliveryOutcome>,
+    page: &PageRequest,
+) -> Result<Page<Delivery>, PlatformError> {
+    const LIST: &str = "select id, subscription_id, event_id, kind, key, seq, attempt, replay_id, outcome, code, message, \
+                        micros, at from deliveries where tenant_id = $1 and subscription_id = $2 and ($3 = '' or id < $3) \
+                        and ($4 = '' or outcome = $4) order by id desc limit $5";
+    let outcome = outcome.map_or("", DeliveryOutcome::name);
+    let statement = tx.query(LIST).text(subscription).bind(page.after()).bind(outcome).bind(page.fetch());
+    let rows = statement.fetch_all(Delivery::of).await?;
+    Ok(page.page(rows, |one| one.id.to_string()))
+}
+
+/// What became of an event, the latest attempt first; at most two hundred attempts.
+pub async fn delivery_of_event(tx: &mut Tx, event: EventId) -> Result<Vec<Delivery>, StoreError> {
+    const LIST: &str = "select id, subscription_id, event_id, kind, key, seq, attempt, replay_id, outcome, code, message, \
+                        micros, at from deliveries where tenant_id = $1 and event_id = $2 order by id desc limit 200";
+    tx.query(LIST).text(event).fetch_all(Delivery::of).await
+}

@@ -1,0 +1,205 @@
+//! Subscriptions: who is told of which events.
+
+use std::str::FromStr;
+
+use heptad_model::id::{InstallId, SubscriptionId};
+use heptad_model::manifest::EventWish;
+use heptad_model::{Filter, Millis};
+use heptad_store::{Row, StoreError, Tx};
+use serde_json::json;
+
+use super::lane::lanes_hurry;
+use crate::PlatformError;
+
+/// What a subscription's events go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionKind {
+    /// A plugin's handler; the owner is the install.
+    Plugin,
+}
+
+/// Whether events are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// They are.
+    Active,
+    /// They are kept, in their order, until somebody resumes it.
+    Paused,
+}
+
+macro_rules! words {
+    ($kind:ident, $what:literal, $($variant:ident = $word:literal),+) => {
+        impl $kind {
+            /// The word in the database and the API.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl FromStr for $kind {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(format!("`{text}` is no {}", $what)) }
+            }
+        }
+    };
+}
+words!(SubscriptionKind, "kind of subscription", Plugin = "plugin");
+words!(SubscriptionState, "state of a subscription", Active = "active", Paused = "paused");
+
+/// Somebody who is told of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The id.
+    pub id: SubscriptionId,
+    /// What the events go to.
+    pub kind: SubscriptionKind,
+    /// Of that kind: the install's id.
+    pub owner: String,
+    /// Its name among those of its owner.
+    pub name: String,
+    /// The types of events.
+    pub types: Vec<String>,
+    /// Which of them, in the language of [`Filter`]; all where it is empty.
+    pub filter: String,
+    /// Whether events are delivered.
+    pub state: SubscriptionState,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was last changed.
+    pub updated_at: Millis,
+}
+
+impl Subscription {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.parse("id")?,
+            kind: row.parse("kind")?,
+            owner: row.text("owner")?,
+            name: row.text("name")?,
+            types: row.json("types")?,
+            filter: row.text("filter")?,
+            state: row.parse("state")?,
+            created_at: row.millis("created_at")?,
+            updated_at: row.millis("updated_at")?,
+        })
+    }
+
+    /// The filter; one that cannot be read any more lets nothing through.
+    pub fn wants(&self) -> Option<Filter> {
+        Filter::parse(&self.filter).ok()
+    }
+}
+
+/// All subscriptions of the tenant, by owner and name.
+///
+/// Not paged: manifests and the number of endpoints bound it.
+pub async fn subscription_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreError> {
+    const LIST: &str = "select id, kind, owner, name, types, filter, state, created_at, updated_at from subscriptions \
+                        where tenant_id = $1 order by owner, name";
+    tx.query(LIST).fetch_all(Subscription::of).await
+}
+
+/// The subscriptions that events are kept for: all but those of plugins that are disabled.
+pub async fn subscription_open_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreError> {
+    const LIST: &str = "select s.id, s.kind, s.owner, s.name, s.types, s.filter, s.state, s.created_at, s.updated_at \
+                        from subscriptions s left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
+                        where s.tenant_id = $1 and (s.kind <> 'plugin' or i.state = 'enabled')";
+    tx.query(LIST).fetch_all(Subscription::of).await
+}
+
+/// Whether its receiver listens: the subscription is not paused, and its plugin is enabled.
+pub async fn subscription_listens(tx: &mut Tx, id: SubscriptionId) -> Result<bool, StoreError> {
+    const LISTENS: &str = "select count(*) as open from subscriptions s \
+                           left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
+                           where s.tenant_id = $1 and s.id = $2 and s.state = 'active' \
+                           and (s.kind <> 'plugin' or i.state = 'enabled')";
+    Ok(tx.query(LISTENS).text(id).fetch_one(|row| row.int("open")).await? > 0)
+}
+
+/// One subscription.
+pub async fn subscription_get(tx: &mut Tx, id: SubscriptionId) -> Result<Subscription, PlatformError> {
+    const GET: &str = "select id, kind, owner, name, types, filter, state, created_at, updated_at from subscriptions \
+                       where tenant_id = $1 and id = $2";
+    let found = tx.query(GET).text(id).fetch_optional(Subscription::of).await?;
+    found.ok_or_else(|| PlatformError::not_found("subscription", id))
+}
+
+/// Makes the subscriptions that a plugin's manifest asks for, in the transaction that installs it.
+pub(crate) async fn subscriptions_create(
+    tx: &mut Tx,
+    install: InstallId,
+    wishes: &[EventWish],
+) -> Result<(), PlatformError> {
+    const INSERT: &str = "insert into subscriptions (tenant_id, id, kind, owner, name, types, filter, state, created_at, \
+                          updated_at) values ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $8)";
+    let ctx = tx.ctx().clone();
+    for wish in wishes {
+        tx.query(INSERT)
+            .text(SubscriptionId::generate(&ctx.env))
+            .bind(SubscriptionKind::Plugin.name())
+            .text(install)
+            .bind(&wish.name)
+            .json(&wish.types)
+            .bind(&wish.filter)
+            .bind(ctx.now())
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes the subscriptions of an owner with all that is kept about them.
+pub(crate) async fn subscriptions_delete(tx: &mut Tx, owner: &str) -> Result<(), StoreError> {
+    const OWN: &str = "select id from subscriptions where tenant_id = $1 and owner = $2";
+    let ids = tx.query(OWN).bind(owner).fetch_all(|row| row.text("id")).await?;
+    for id in ids {
+        let tenant = tx.ctx().tenant().id;
+        let lanes = "delete from lanes where tenant = $1 and subscription_id = $2";
+        tx.platform_query(lanes).text(tenant).bind(&id).execute().await?;
+        for rest in [
+            "delete from deliveries where tenant_id = $1 and subscription_id = $2",
+            "delete from dead_letters where tenant_id = $1 and subscription_id = $2",
+            "delete from replay_items where tenant_id = $1 and replay_id in \
+             (select id from replays where tenant_id = $1 and subscription_id = $2)",
+            "delete from replays where tenant_id = $1 and subscription_id = $2",
+            "delete from subscriptions where tenant_id = $1 and id = $2",
+        ] {
+            tx.query(rest).bind(&id).execute().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets what waits for an install be tried now: it was changed.
+pub(crate) async fn subscriptions_hurry(tx: &mut Tx, install: InstallId) -> Result<(), StoreError> {
+    const OWN: &str = "select id from subscriptions where tenant_id = $1 and owner = $2 and state = 'active'";
+    for id in tx.query(OWN).text(install).fetch_all(|row| row.parse("id")).await? {
+        lanes_hurry(tx, id).await?;
+    }
+    Ok(())
+}
+
+/// Pauses or resumes a subscription. While it is paused its events are kept in their order.
+pub async fn subscription_state_put(
+    tx: &mut Tx,
+    id: SubscriptionId,
+    state: SubscriptionState,
+) -> Result<Subscription, PlatformError> {
+    const PUT: &str = "update subscriptions set state = $3, updated_at = $4 where tenant_id = $1 and id = $2";
+    let before = subscription_get(tx, id).await?;
+    if before.state == state {
+        return Ok(before);
+    }
+    let now = tx.ctx().now();
+    tx.query(PUT).text(id).bind(state.name()).bind(now).execute().await?;
+    let action = match state {
+        SubscriptionState::Active => "subscription.resumed",
+        SubscriptionState::Paused => "subscription.paused",
+    };
+    tx.audit(action, id, &json!({"owner": before.owner, "name": before.name})).await?;
+    if state == SubscriptionState::Active {
+        lanes_hurry(tx, id).await?;
+    }
+    Ok(Subscription { state, updated_at: now, ..before })
+}

@@ -1,0 +1,171 @@
+//! What a call may do to the platform: nothing at points that only calculate; at the others, one transaction.
+//!
+//! The transaction begins with the first write and ends with the call: whoever asked commits it, together with the mark
+//! that the work was done. From the first write on the call has little time, since others wait to write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use heptad_model::Ctx;
+use heptad_model::id::InstallId;
+use heptad_platform::kv::{KvEntry, kv_get};
+use heptad_store::dialect::Dialect;
+use heptad_store::{OpenTx, Store, StoreError, Tx};
+
+use crate::call::HostError;
+
+/// How long a call may take from its first write on.
+pub(crate) const fn write_time(dialect: Dialect) -> Duration {
+    match dialect {
+        // One connection writes for everybody.
+        Dialect::Sqlite => Duration::from_millis(50),
+        Dialect::Postgres => Duration::from_millis(500),
+    }
+}
+
+/// What a call may do to the platform.
+pub(crate) enum Effects {
+    /// Nothing: it only reads, each time on a snapshot of its own.
+    None,
+    /// It may write.
+    Writing(Box<Writing>),
+}
+
+/// The transaction of a call that may write.
+pub(crate) struct Writing {
+    open: Option<OpenTx>,
+    /// When the transaction was begun.
+    begun: Option<Instant>,
+    deadline: Arc<Deadline>,
+    /// What it read of its own store before it wrote: the keys, and what they held.
+    seen: Vec<(Vec<String>, Vec<KvEntry>)>,
+}
+
+/// When a call is ended; it may come nearer while the call runs.
+pub(crate) struct Deadline {
+    base: Instant,
+    nanos: AtomicU64,
+}
+
+impl Deadline {
+    pub(crate) fn new(at: Instant) -> Self {
+        let base = Instant::now();
+        let deadline = Self { base, nanos: AtomicU64::new(u64::MAX) };
+        deadline.lower(at);
+        deadline
+    }
+
+    pub(crate) fn at(&self) -> Instant {
+        self.base + Duration::from_nanos(self.nanos.load(Ordering::Acquire))
+    }
+
+    fn lower(&self, at: Instant) {
+        let nanos = u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_min(nanos, Ordering::AcqRel);
+    }
+}
+
+impl Effects {
+    /// May write, until the deadline.
+    pub(crate) fn writing(deadline: Arc<Deadline>) -> Self {
+        Self::Writing(Box::new(Writing { open: None, begun: None, deadline, seen: Vec::new() }))
+    }
+
+    /// Whether the call may write.
+    pub(crate) const fn may_write(&self) -> bool {
+        matches!(self, Self::Writing(_))
+    }
+
+    /// Whether the call has written.
+    pub(crate) fn has_written(&self) -> bool {
+        matches!(self, Self::Writing(writing) if writing.begun.is_some())
+    }
+
+    /// How long the transaction has been open.
+    pub(crate) fn open_for(&self) -> Duration {
+        match self {
+            Self::Writing(writing) => writing.begun.map_or(Duration::ZERO, |begun| begun.elapsed()),
+            Self::None => Duration::ZERO,
+        }
+    }
+
+    /// The call's deadline, where it may move.
+    pub(crate) fn deadline(&self) -> Option<Arc<Deadline>> {
+        match self {
+            Self::Writing(writing) => Some(writing.deadline.clone()),
+            Self::None => None,
+        }
+    }
+
+    /// The transaction, if the call has written.
+    pub(crate) fn into_open(self) -> Option<OpenTx> {
+        match self {
+            Self::Writing(writing) => writing.open,
+            Self::None => None,
+        }
+    }
+
+    /// Reads: in the call's transaction, if it has one.
+    pub(crate) async fn read<T, F>(&mut self, store: &Store, ctx: &Ctx, f: impl FnMut(Tx) -> F) -> Result<T, HostError>
+    where
+        F: Future<Output = Result<T, HostError>>,
+    {
+        match self {
+            Self::Writing(writing) if writing.begun.is_some() => match &mut writing.open {
+                Some(open) => open.read(f).await,
+                None => Err(StoreError::Leaked.into()),
+            },
+            _ => store.read(ctx, f).await,
+        }
+    }
+
+    /// Remembers what the call read of its own store: it is compared when the call begins to write.
+    pub(crate) fn saw(&mut self, keys: &[String], found: impl Iterator<Item = KvEntry>) {
+        if let Self::Writing(writing) = self
+            && writing.begun.is_none()
+        {
+            writing.seen.push((keys.to_vec(), found.collect()));
+        }
+    }
+
+    /// Writes, in the call's transaction, which begins now if it has not; an error undoes what this write did.
+    pub(crate) async fn write<T, F>(
+        &mut self,
+        store: &Store,
+        ctx: &Ctx,
+        install: InstallId,
+        f: impl FnOnce(Tx) -> F,
+    ) -> Result<T, HostError>
+    where
+        F: Future<Output = Result<T, HostError>>,
+    {
+        let Self::Writing(writing) = self else {
+            return Err(HostError::denied("read-only", "a point that only calculates may not write"));
+        };
+        if writing.begun.is_none() {
+            let mut open = store.open_write(ctx).await?;
+            let now = Instant::now();
+            writing.begun = Some(now);
+            writing.deadline.lower(now + write_time(store.dialect()));
+            let seen = std::mem::take(&mut writing.seen);
+            open.read(async |tx| still_so(tx, install, &seen).await).await?;
+            writing.open = Some(open);
+        }
+        match &mut writing.open {
+            Some(open) => open.write(f).await,
+            None => Err(StoreError::Leaked.into()),
+        }
+    }
+}
+
+/// Whether the call's own store still holds what the call read of it. If not, somebody else has written meanwhile, perhaps
+/// the same plugin at another event, and the call is run again on what is there now.
+async fn still_so(mut tx: Tx, install: InstallId, seen: &[(Vec<String>, Vec<KvEntry>)]) -> Result<(), HostError> {
+    for (keys, found) in seen {
+        if kv_get(&mut tx, install, keys).await? != *found {
+            return Err(HostError::conflicting());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! How a plugin is told of an event: it may write, and whoever delivers commits what it wrote together with the mark that
+//! the event was dealt with.
+
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use heptad_capabilities::extensions::{Answer, CallTrace, ExtensionsUnavailable, Serving};
+use heptad_model::id::InstallId;
+use heptad_model::{Ctx, Millis, PermissionSet, Point};
+use heptad_store::OpenTx;
+
+use crate::asking::{Request, Terms, Unanswered};
+use crate::effects::{Deadline, Effects};
+use crate::no_call::NoCall;
+use crate::points::event_handler::{EventDelivery, Handle};
+use crate::runtime::Runtime;
+use crate::sandbox;
+use crate::tape::Tape;
+
+/// How long a handler may wait for a sandbox and its code.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The outcome's code where the plugin says that another attempt cannot succeed.
+pub const REFUSED: &str = "event-refused";
+
+/// What came of telling a plugin.
+pub struct Handled {
+    /// How it ended and what it cost.
+    pub trace: CallTrace,
+    /// What it wrote, not committed yet; `None` if it wrote nothing. Dropped, it is undone.
+    pub written: Option<OpenTx>,
+    /// Where the trace says `breaker-open`: when the plugin is asked again.
+    pub retry_at: Option<Millis>,
+}
+
+impl Runtime {
+    /// The tenant's plugin of this install with what it was granted, if it is enabled and hears of events.
+    pub async fn handler(
+        &self,
+        ctx: &Ctx,
+        install: InstallId,
+    ) -> Result<Option<(Arc<Serving>, PermissionSet)>, ExtensionsUnavailable> {
+        let serving = self.installs.serving(ctx, Point::EventHandle).await?;
+        let Some(serving) = serving.into_iter().find(|serving| serving.install == install) else { return Ok(None) };
+        let installed = self.installs.find(ctx, &serving).await?;
+        Ok(installed.map(|installed| (serving, installed.allowed)))
+    }
+
+    /// Tells the plugin of an event.
+    pub async fn handle(&self, ctx: &Ctx, serving: &Serving, delivery: &EventDelivery) -> Handled {
+        let (point, now, begun) = (Point::EventHandle, self.env.now(), Instant::now());
+        let until = begun + PATIENCE;
+        let is_retry = delivery.attempt > 1;
+        let request = Request { ctx, serving, point, until, now, begun, is_retry };
+        let unanswered = Unanswered { runtime: self, request: &request };
+        let effects = Effects::writing(Arc::new(Deadline::new(until)));
+        let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects };
+        let asked = self.ask(&request, terms, Handle { delivery }).await;
+        let _answered = ManuallyDrop::new(unanswered);
+        let (answer, ran, retry_at) = match asked {
+            Ok((answer, ran)) => (answer, Some(ran), None),
+            Err(no_call) => {
+                let trace = sandbox::not_called(&self.env, serving, point, &no_call);
+                let retry_at = match no_call {
+                    NoCall::BreakerOpen { retry_at } => Some(retry_at),
+                    _ => None,
+                };
+                (Answer { value: None, trace }, None, retry_at)
+            }
+        };
+        let call = self.note(&request, &answer.trace, ran);
+        let written = call.and_then(|call| call.effects.into_open()).filter(|_| answer.value.is_some());
+        Handled { trace: answer.trace, written, retry_at }
+    }
+}
