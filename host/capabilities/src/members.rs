@@ -157,7 +157,7 @@ pub async fn customer_create(tx: &mut Tx, input: CustomerIn) -> Result<Customer,
         return Err(CapabilityError::AlreadyExists { what: "customer", code: made.code });
     }
     tx.audit("customer.created", id, &serde_json::json!({})).await?;
-    tx.emit(EventType::CustomerCreated.new(id, serde_json::json!({ "customer": id })));
+    tx.emit(EventType::CustomerCreated.about(id, serde_json::json!({ "customer": id })));
     Ok(made)
 }
 
@@ -224,10 +224,10 @@ pub async fn customer_update(tx: &mut Tx, id: CustomerId, patch: CustomerPatch) 
 
 fn tell_update(tx: &mut Tx, before: &Customer, after: &Customer, changed: &[&str]) {
     let id = after.id;
-    tx.emit(EventType::CustomerUpdated.new(id, serde_json::json!({ "customer": id, "changed": changed })));
+    tx.emit(EventType::CustomerUpdated.about(id, serde_json::json!({ "customer": id, "changed": changed })));
     if before.tier != after.tier {
         let data = serde_json::json!({ "customer": id, "before": before.tier, "after": after.tier });
-        tx.emit(EventType::TierChanged.new(id, data));
+        tx.emit(EventType::TierChanged.about(id, data));
     }
     if before.tags != after.tags {
         let without = |tags: &[String], other: &[String]| -> Vec<String> {
@@ -235,7 +235,7 @@ fn tell_update(tx: &mut Tx, before: &Customer, after: &Customer, changed: &[&str
         };
         let (added, removed) = (without(&after.tags, &before.tags), without(&before.tags, &after.tags));
         let data = serde_json::json!({ "customer": id, "added": added, "removed": removed });
-        tx.emit(EventType::TagsChanged.new(id, data));
+        tx.emit(EventType::TagsChanged.about(id, data));
     }
 }
 

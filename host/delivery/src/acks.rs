@@ -102,7 +102,7 @@ async fn write(shared: &Shared, tenant: TenantId, asks: Vec<Ask>) {
         let ctx = shared.tenants.ctx(tenant).await?;
         let write = async |mut tx| {
             let moved = acknowledge(&mut tx, &acks).await?;
-            steps::reached("grouped-uncommitted").await;
+            steps::reached("grouped-uncommitted");
             Ok::<_, PlatformError>(moved)
         };
         shared.acks.store.write(&ctx, write).await

@@ -15,7 +15,7 @@ mod plugin;
 mod queue;
 mod relay;
 mod retry;
-mod steps;
+pub mod steps;
 mod tenants;
 mod worker;
 
@@ -109,6 +109,7 @@ impl Delivery {
 impl Shared {
     /// A transaction of this process has told of something.
     fn hear(&self, _ctx: &Ctx, _events: &[Event]) {
+        steps::reached("told");
         self.told.notify_one();
     }
 

@@ -73,12 +73,12 @@ async fn relay(shared: &Shared, tenant: TenantId, partitions: &[u32]) -> Result<
         let subscriptions = subscription_open_list(&mut tx).await?;
         let wanted = wanted(&read, &subscriptions);
         outbox_settle(&mut tx, &read, &wanted).await?;
-        steps::reached("relayed-uncommitted").await;
+        steps::reached("relayed-uncommitted");
         Ok::<_, PlatformError>((read.len(), wanted))
     };
     let (events, wanted) = shared.store.write(&ctx, relay).await?;
     if events > 0 {
-        steps::reached("relayed").await;
+        steps::reached("relayed");
         observe::relayed(events);
         let lanes = wanted.into_iter().map(|one| DueLane { lane: one.lane, partition: one.partition });
         shared.queue.add(tenant, lanes);
@@ -109,7 +109,7 @@ pub(crate) fn is_for(event: &Event, subscription: &Subscription, filter: Option<
         Some(target) => target == subscription.id,
         None => {
             // One too deep is told to nobody, and lies with the dead letters of those who would have been told.
-            subscription.types.iter().any(|kind| *kind == event.kind)
+            subscription.types.contains(&event.kind)
                 && (event.depth >= MAX_DEPTH || filter.is_some_and(|filter| filter.matches(event)))
         }
     }

@@ -1,10 +1,12 @@
 //! The steps of a delivery by name, for those who want to see a process die at each of them.
 //!
-//! A debug build that finds `HEPTAD_STOP_AT=<step>` in its environment stops for ever when it first comes to that step,
-//! after it has written `stopped at <step>` to its standard error. In a release build there is nothing here.
+//! A debug build that finds `STOP_AT_STEP=<step>` in its environment stops for ever when it first comes to that step, after
+//! it has written `stopped at <step>` to its standard error. In a release build there is nothing here.
 
-/// Every step, in the order of an event's way.
-pub(crate) const STEPS: [&str; 7] = [
+/// Every step, in the order of an event's way: its transaction was committed; the lanes know, before and after the commit;
+/// the handler has returned; the acknowledgement is in the handler's transaction, then committed; and where nothing was
+/// written, in the transaction of a group.
+pub const STEPS: [&str; 7] = [
     "told",
     "relayed-uncommitted",
     "relayed",
@@ -16,13 +18,12 @@ pub(crate) const STEPS: [&str; 7] = [
 
 /// The process has come to this step.
 #[cfg(debug_assertions)]
-pub(crate) async fn reached(step: &'static str) {
+pub(crate) fn reached(step: &'static str) {
     use std::sync::LazyLock;
-    static STOP_AT: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("HEPTAD_STOP_AT").ok());
+    static STOP_AT: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("STOP_AT_STEP").ok());
     debug_assert!(STEPS.contains(&step), "{step}");
     if STOP_AT.as_deref() == Some(step) {
-        eprintln!("stopped at {step}");
-        // The whole process, not this task alone: whatever it does meanwhile would go on.
+        tracing::error!("stopped at {step}");
         loop {
             std::thread::park();
         }
@@ -31,4 +32,4 @@ pub(crate) async fn reached(step: &'static str) {
 
 /// The process has come to this step.
 #[cfg(not(debug_assertions))]
-pub(crate) async fn reached(_step: &'static str) {}
+pub(crate) const fn reached(_step: &'static str) {}

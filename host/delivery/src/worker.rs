@@ -285,7 +285,7 @@ impl Run<'_> {
                 Err(_) => Told::NotNow { until: None },
             },
         };
-        steps::reached("handled").await;
+        steps::reached("handled");
         Ok(told)
     }
 
@@ -359,7 +359,7 @@ impl Run<'_> {
         let moved = self.shared.acks.put(self.ctx.tenant().id, ack).await;
         self.lane.last_seq = self.reached;
         if moved {
-            steps::reached("acknowledged").await;
+            steps::reached("acknowledged");
         }
         Ok(moved)
     }
@@ -379,7 +379,7 @@ impl Run<'_> {
         let acknowledged = async |mut tx: Tx| acknowledge(&mut tx, std::slice::from_ref(&ack)).await;
         let committed = async {
             let moved = open.read(acknowledged).await?;
-            steps::reached("acknowledged-uncommitted").await;
+            steps::reached("acknowledged-uncommitted");
             if moved.is_empty() {
                 return Ok(false);
             }
@@ -388,7 +388,7 @@ impl Run<'_> {
         };
         match committed.await {
             Ok(true) => {
-                steps::reached("acknowledged").await;
+                steps::reached("acknowledged");
                 self.lane.last_seq = place;
                 self.moved_to(place);
                 Ok(true)

@@ -1,7 +1,7 @@
 //! The registry of event types: what the platform tells, under which key, with which fields, and who may hear of it.
 //!
 //! An event carries ids, codes, numbers and amounts, never personal data; what is personal is looked up when an event is
-//! delivered, under the receiver's grant ([`Fill`]). To add a type: a row here, and [`EventType::new`] in the operation
+//! delivered, under the receiver's grant ([`Fill`]). To add a type: a row here, and [`EventType::about`] in the operation
 //! that makes the change.
 
 use serde::{Deserialize, Serialize};
@@ -260,7 +260,7 @@ impl EventType {
     }
 
     /// A new event of this type; the data's fields are those of the row.
-    pub fn new(self, key: impl std::fmt::Display, data: Value) -> NewEvent {
+    pub fn about(self, key: impl std::fmt::Display, data: Value) -> NewEvent {
         let event = NewEvent {
             kind: self.name().to_owned(),
             schema_version: self.row().version,
@@ -442,7 +442,7 @@ mod tests {
         ] {
             assert_eq!(kind.check(&data), expected.map_err(str::to_owned), "{data}");
         }
-        let made = kind.new(&customer, json!({"customer": customer, "before": null, "after": "gold"}));
+        let made = kind.about(&customer, json!({"customer": customer, "before": null, "after": "gold"}));
         assert_eq!(made.data, json!({"customer": customer, "after": "gold"}));
         assert_eq!(kind.schema()["required"], json!(["customer"]));
     }

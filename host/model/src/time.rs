@@ -26,6 +26,11 @@ impl Millis {
         Self(self.0.saturating_add(millis))
     }
 
+    /// Reads RFC 3339, such as `2026-01-02T03:04:05Z` or `2026-01-02T11:04:05+08:00`.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        (text.len() <= 64).then(|| text.parse::<jiff::Timestamp>().ok()).flatten().map(|at| Self(at.as_millisecond()))
+    }
+
     /// RFC 3339 in UTC with milliseconds, such as `2026-01-02T03:04:05.678Z`; out of the calendar, the bare number.
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {

@@ -155,6 +155,6 @@ pub async fn breaker_rearm(tx: &mut Tx, install: InstallId) -> Result<(), Platfo
     }
     tx.audit("install.rearmed", install, &json!({"plugin": plugin, "closed": closed})).await?;
     let data = json!({"install": install, "plugin": plugin, "version": version, "what": "rearmed"});
-    tx.emit(EventType::PluginChanged.new(install, data));
+    tx.emit(EventType::PluginChanged.about(install, data));
     Ok(generation_raise(tx).await?)
 }

@@ -195,7 +195,7 @@ pub async fn notice_post(tx: &mut Tx, audience: Audience<'_>, notice: &NoticeIn)
         Audience::Merchant => {
             let severity = notice.kind.severity().name();
             let data = json!({"kind": notice.kind.to_string(), "severity": severity, "subject": notice.subject});
-            tx.emit(EventType::NoticePosted.new(&notice.subject, data));
+            tx.emit(EventType::NoticePosted.about(&notice.subject, data));
             tx.query(TENANT)
         }
         Audience::PublisherOf(plugin) => {

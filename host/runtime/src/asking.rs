@@ -51,12 +51,11 @@ impl Runtime {
                 (Answer { value: None, trace }, None)
             }
         };
-        if let Some(call) = self.note(&request, &answer.trace, ran) {
-            if self.is_recorded(&answer.trace.outcome) {
-                let bytes = call.tape.len() + call.installed.settings.len() + cart_bytes(cart);
-                let make = || self.recording(&call, cart, &answer);
-                self.reporter.record(ctx.tenant(), serving.install, bytes, make);
-            }
+        let ran = self.note(&request, &answer.trace, ran);
+        if let Some(call) = ran.filter(|_| self.is_recorded(&answer.trace.outcome)) {
+            let bytes = call.tape.len() + call.installed.settings.len() + cart_bytes(cart);
+            let make = || self.recording(&call, cart, &answer);
+            self.reporter.record(ctx.tenant(), serving.install, bytes, make);
         }
         answer
     }

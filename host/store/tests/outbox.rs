@@ -19,7 +19,7 @@ fn ctx(env: &Env) -> Ctx {
 }
 
 fn event(key: &str) -> NewEvent {
-    EventType::CatalogImported.new(key, json!({"products": 1, "skus": 2}))
+    EventType::CatalogImported.about(key, json!({"products": 1, "skus": 2}))
 }
 
 /// Key and number of each event, and how many are in the outbox.

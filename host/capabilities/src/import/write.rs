@@ -151,7 +151,7 @@ async fn customers_batch(
     let ids = ids.ok_or(CapabilityError::NotFound("customer"))?;
     if made > 0 {
         tx.audit("customers.imported", "import", &json!({ "customers": made })).await?;
-        tx.emit(EventType::CustomersImported.new("import", json!({ "customers": made })));
+        tx.emit(EventType::CustomersImported.about("import", json!({ "customers": made })));
     }
     Ok((made, ids))
 }

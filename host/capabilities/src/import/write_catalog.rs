@@ -58,7 +58,7 @@ pub(super) async fn catalog_batch(
     if written.products + written.skus > 0 {
         let detail = json!({ "products": written.products, "skus": written.skus });
         tx.audit("catalog.imported", "import", &detail).await?;
-        tx.emit(EventType::CatalogImported.new("import", detail));
+        tx.emit(EventType::CatalogImported.about("import", detail));
     }
     Ok(written)
 }

@@ -91,11 +91,11 @@ impl OrderBatch<'_> {
                 "order": row["id"], "number": row["number"], "source": row["source"], "customer": row["customer"],
                 "placed_at": row["placed_at"],
             });
-            tx.emit(EventType::OrderImported.new(row["id"].as_str().unwrap_or_default(), data));
+            tx.emit(EventType::OrderImported.about(row["id"].as_str().unwrap_or_default(), data));
         }
         for (id, number) in grown {
             let data = json!({ "order": id, "number": number, "source": self.source });
-            tx.emit(EventType::OrderExtended.new(id, data));
+            tx.emit(EventType::OrderExtended.about(id, data));
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) async fn insert(tx: &mut Tx, cart: &Cart) -> Result<(), CapabilityErr
     insert_lines(tx, cart.id, &cart.lines).await?;
     tx.audit("cart.created", cart.id, &serde_json::json!({ "lines": cart.lines.len() })).await?;
     let data = serde_json::json!({ "cart": cart.id, "customer": cart.customer, "lines": cart.lines.len() });
-    tx.emit(EventType::CartCreated.new(cart.id, data));
+    tx.emit(EventType::CartCreated.about(cart.id, data));
     Ok(())
 }
 
@@ -203,7 +203,7 @@ async fn edit(
     let (lines, version) = (cart.lines.len(), cart.version);
     tx.audit("cart.changed", id, &serde_json::json!({ "lines": lines, "version": version })).await?;
     let data = serde_json::json!({ "cart": id, "customer": cart.customer, "lines": lines, "version": version });
-    tx.emit(EventType::CartChanged.new(id, data));
+    tx.emit(EventType::CartChanged.about(id, data));
     Ok(cart)
 }
 

@@ -94,7 +94,7 @@ pub async fn product_create(tx: &mut Tx, input: ProductIn) -> Result<Product, Ca
     }
     tx.audit("product.created", product.id, &serde_json::json!({ "code": product.code })).await?;
     let data = serde_json::json!({ "product": product.id, "code": product.code });
-    tx.emit(EventType::ProductCreated.new(product.id, data));
+    tx.emit(EventType::ProductCreated.about(product.id, data));
     Ok(product)
 }
 
@@ -142,6 +142,6 @@ pub async fn product_update(tx: &mut Tx, id: ProductId, patch: ProductPatch) -> 
     }
     tx.query(TOUCH_SKUS).text(id).execute().await?;
     tx.audit("product.updated", id, &serde_json::json!({ "version": after.version })).await?;
-    tx.emit(EventType::ProductUpdated.new(id, serde_json::json!({ "product": id, "version": after.version })));
+    tx.emit(EventType::ProductUpdated.about(id, serde_json::json!({ "product": id, "version": after.version })));
     Ok(after)
 }

@@ -52,7 +52,7 @@ pub async fn level_set(tx: &mut Tx, sku: &str, location: &str, on_hand: i64) -> 
     let detail = serde_json::json!({ "location": location, "on_hand": on_hand });
     tx.audit("inventory.level-set", sku, &detail).await?;
     let data = serde_json::json!({ "sku": sku, "location": location, "on_hand": on_hand });
-    tx.emit(EventType::InventoryChanged.new(sku, data));
+    tx.emit(EventType::InventoryChanged.about(sku, data));
     Ok(set)
 }
 

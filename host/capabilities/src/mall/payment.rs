@@ -100,12 +100,12 @@ pub async fn payment_record(
         "payment": payment.id, "order": order, "method": payment.method, "amount": amount,
         "currency": payment.currency,
     });
-    tx.emit(EventType::PaymentRecorded.new(order, data));
+    tx.emit(EventType::PaymentRecorded.about(order, data));
     if order_status == OrderStatus::Paid {
         let data = serde_json::json!({
             "order": order, "customer": head.customer, "total": head.total, "currency": head.currency,
         });
-        tx.emit(EventType::OrderPaid.new(order, data));
+        tx.emit(EventType::OrderPaid.about(order, data));
     }
     idempotency::finish(tx, key, payment).await
 }

@@ -139,7 +139,7 @@ fn placed(order: &Order, quote: &Quote) -> NewEvent {
         "customer": quote.customer, "lines": order.lines.len(), "discount": order.head.discount,
         "total": order.head.total, "currency": order.head.currency,
     });
-    EventType::OrderPlaced.new(order.head.id, data)
+    EventType::OrderPlaced.about(order.head.id, data)
 }
 
 /// Takes the cart and the customer at the versions that the quote read; who comes second finds no row.

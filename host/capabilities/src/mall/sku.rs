@@ -86,7 +86,7 @@ pub async fn sku_create(tx: &mut Tx, input: SkuIn) -> Result<Sku, CapabilityErro
     let data = serde_json::json!({
         "sku": input.code, "product": input.product, "price": input.price, "currency": currency,
     });
-    tx.emit(EventType::SkuCreated.new(&input.code, data));
+    tx.emit(EventType::SkuCreated.about(&input.code, data));
     sku_get(tx, &input.code).await
 }
 
@@ -107,10 +107,10 @@ pub async fn sku_update(tx: &mut Tx, code: &str, patch: SkuPatch) -> Result<Sku,
     tx.audit("sku.updated", code, &serde_json::json!({ "price": price, "before": before.price })).await?;
     let (version, currency) = (before.version + 1, tx.ctx().tenant().currency);
     let data = serde_json::json!({ "sku": code, "product": before.product, "version": version });
-    tx.emit(EventType::SkuUpdated.new(code, data));
+    tx.emit(EventType::SkuUpdated.about(code, data));
     if price != before.price {
         let data = serde_json::json!({ "sku": code, "before": before.price, "after": price, "currency": currency });
-        tx.emit(EventType::PriceChanged.new(code, data));
+        tx.emit(EventType::PriceChanged.about(code, data));
     }
     Ok(Sku { name, price, price_derived: derived, version, ..before })
 }

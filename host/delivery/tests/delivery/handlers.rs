@@ -134,7 +134,7 @@ both_databases! {
             for number in 0..20_000_i64 {
                 let key = format!("K{}", number % 2_000);
                 let data = json!({"sku": key, "location": "HQ", "on_hand": number});
-                tx.emit(EventType::InventoryChanged.new(&key, data));
+                tx.emit(EventType::InventoryChanged.about(&key, data));
             }
             Ok::<_, heptad_store::StoreError>(())
         };

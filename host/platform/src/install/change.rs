@@ -139,7 +139,7 @@ pub async fn install_reorder(tx: &mut Tx, order: &[InstallId]) -> Result<Vec<Ins
     }
     let tenant = tx.ctx().tenant().id;
     tx.audit("install.reordered", tenant, &json!({"order": order})).await?;
-    tx.emit(EventType::PluginsReordered.new(tenant, json!({"order": order})));
+    tx.emit(EventType::PluginsReordered.about(tenant, json!({"order": order})));
     generation_raise(tx).await?;
     Ok(install_list(tx).await?)
 }
@@ -171,6 +171,6 @@ async fn changed(
             EventType::PluginChanged
         }
     };
-    tx.emit(kind.new(id, data));
+    tx.emit(kind.about(id, data));
     Ok(install)
 }

@@ -86,7 +86,7 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
     generation_raise(tx).await?;
     let install = install_get(tx, id).await?;
     subscriptions_create(tx, id, &install.manifest.events).await?;
-    tx.emit(EventType::PluginInstalled.new(id, told(&install)));
+    tx.emit(EventType::PluginInstalled.about(id, told(&install)));
     Ok(install)
 }
 
@@ -115,7 +115,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     }
     let detail = json!({"plugin": install.plugin, "version": install.version_id, "kv_entries": kv_entries, "kv_bytes": kv_bytes});
     tx.audit("install.deleted", id, &detail).await?;
-    tx.emit(EventType::PluginUninstalled.new(id, told(&install)));
+    tx.emit(EventType::PluginUninstalled.about(id, told(&install)));
     generation_raise(tx).await?;
     Ok(Uninstalled { kv_entries, kv_bytes })
 }

@@ -5,6 +5,7 @@ mod access;
 mod backup;
 mod config;
 mod demo;
+mod events;
 mod help;
 mod import;
 mod migrate;

@@ -178,6 +178,17 @@ impl Running {
         }
     }
 
+    /// The first line of standard error that holds this text, if it comes in time.
+    pub(crate) fn error_with(&self, text: &str) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let line = self.errors.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+            if line.contains(text) {
+                return Some(line);
+            }
+        }
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();

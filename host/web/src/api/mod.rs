@@ -9,6 +9,7 @@
 mod audit;
 mod carts;
 mod customers;
+mod events;
 mod failures;
 mod health;
 mod installs;
@@ -24,9 +25,11 @@ mod publishers;
 mod quotes;
 mod recordings;
 mod registry;
+mod replays;
 mod scope;
 mod shared;
 mod skus;
+mod subscriptions;
 mod tenants;
 mod tokens;
 mod trace;
@@ -70,6 +73,7 @@ pub const ROUTES: &[RouteRow] = &[
     open("GET", "/readyz"),
     open("GET", "/v1/points"),
     open("GET", "/v1/permissions"),
+    open("GET", "/v1/event-types"),
     row("GET", "/v1/me", SignedIn::ROLES),
     row("GET", "/v1/tenants", Operator::ROLES),
     row("POST", "/v1/tenants", Operator::ROLES),
@@ -107,6 +111,20 @@ pub const ROUTES: &[RouteRow] = &[
     row("PUT", "/v1/install-order", Staff::ROLES),
     row("GET", "/v1/notices", InboxKeeper::ROLES),
     row("POST", "/v1/notices/{notice}/acknowledge", InboxKeeper::ROLES),
+    row("GET", "/v1/events", Staff::ROLES),
+    row("GET", "/v1/events/{event}", Staff::ROLES),
+    row("GET", "/v1/subscriptions", Staff::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}", Staff::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/pause", Staff::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/resume", Staff::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/skip", Staff::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}/deliveries", Staff::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}/dead-letters", Staff::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}/replays", Staff::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/replays", Staff::ROLES),
+    row("POST", "/v1/dead-letters/{dead_letter}/replay", Staff::ROLES),
+    row("POST", "/v1/dead-letters/{dead_letter}/discard", Staff::ROLES),
+    row("POST", "/v1/replays/{replay}/cancel", Staff::ROLES),
     row("GET", "/v1/products", Shop::ROLES),
     row("POST", "/v1/products", Staff::ROLES),
     row("GET", "/v1/products/{product}", Shop::ROLES),
@@ -189,6 +207,20 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(installs::install_order))
         .routes(routes!(notices::notice_page))
         .routes(routes!(notices::notice_read))
+        .routes(routes!(events::event_type_list))
+        .routes(routes!(events::event_page))
+        .routes(routes!(events::event_read))
+        .routes(routes!(subscriptions::subscription_all))
+        .routes(routes!(subscriptions::subscription_read))
+        .routes(routes!(subscriptions::subscription_pause))
+        .routes(routes!(subscriptions::subscription_resume))
+        .routes(routes!(subscriptions::subscription_skip))
+        .routes(routes!(subscriptions::delivery_page))
+        .routes(routes!(replays::dead_letter_page))
+        .routes(routes!(replays::dead_letter_again))
+        .routes(routes!(replays::dead_letter_aside))
+        .routes(routes!(replays::replay_page, replays::replay_post))
+        .routes(routes!(replays::replay_end))
         .routes(routes!(products::product_page, products::product_post))
         .routes(routes!(products::product_read, products::product_patch))
         .routes(routes!(skus::sku_page, skus::sku_post))

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use heptad_model::id::DeadLetterId;
+use heptad_platform::delivery::dead_letter::{DeadLetter, DeadLetterState, dead_letter_put};
 use heptad_platform::principal::Role;
 use heptad_store::both_databases;
 use heptad_web::api::{ROUTES, RouteRow};
@@ -16,6 +18,7 @@ struct Side {
     stock: Stocked,
     install: String,
     notice: String,
+    told: Told,
     publisher: TestPublisher,
     version: String,
     plugin: &'static str,
@@ -43,6 +46,10 @@ impl Side {
             "{version}" => self.version.clone(),
             "{install}" => self.install.clone(),
             "{notice}" => self.notice.clone(),
+            "{event}" => self.told.event.clone(),
+            "{subscription}" => self.told.subscription.clone(),
+            "{dead_letter}" => self.told.dead_letter.clone(),
+            "{replay}" => self.told.replay.clone(),
             "{product}" => self.stock.product.clone(),
             "{sku}" => self.stock.sku.clone(),
             "{location}" => "shanghai".to_owned(),
@@ -77,6 +84,8 @@ impl Side {
             ("PUT", "/v1/installs/{install}/grants") => json!({"granted": []}),
             ("PUT", "/v1/installs/{install}/failure") => json!({}),
             ("PUT", "/v1/install-order") => json!({"order": [self.install]}),
+            ("POST", "/v1/subscriptions/{subscription}/skip") => json!({"key": self.stock.sku}),
+            ("POST", "/v1/subscriptions/{subscription}/replays") => json!({"events": [self.told.event]}),
             ("POST", "/v1/products") => json!({"code": format!("W-{number}"), "name": "W"}),
             ("POST", "/v1/skus") => {
                 json!({"code": format!("W-{number}"), "product": self.stock.product, "name": "W", "price": money})
@@ -107,7 +116,54 @@ async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
     let notices = host.get(&stock.shop.owner, "/v1/notices").await.expect(200);
     let notice = notices["items"][0]["id"].as_str().unwrap().to_owned();
     let publisher = host.publisher(if name == "own" { "heptad" } else { "somebody" }).await;
-    Side { stock, install, notice, publisher, version: String::new(), plugin }
+    let told = Told::of(host, &stock).await;
+    Side { stock, install, notice, told, publisher, version: String::new(), plugin }
+}
+
+/// An event of a side, and what there is about it.
+struct Told {
+    event: String,
+    subscription: String,
+    dead_letter: String,
+    replay: String,
+}
+
+impl Told {
+    async fn of(host: &TestHost, stock: &Stocked) -> Self {
+        let (staff, shop) = (&stock.shop.staff, &stock.shop);
+        let diary = installed(host, shop, "diary", json!({})).await;
+        let level = format!("/v1/inventory-levels/{}/shanghai", stock.sku);
+        host.call(staff, Method::PUT, &level, &json!({"on_hand": 9})).await.expect(200);
+        let events = host.get(staff, "/v1/events?type=inventory.changed").await.expect(200);
+        let event = events["items"][0]["id"].as_str().unwrap().to_owned();
+        let all = host.get(staff, "/v1/subscriptions").await.expect(200);
+        let stock_of = |one: &&Value| one["owner"] == diary.as_str() && one["name"] == "stock";
+        let subscription = all.as_array().unwrap().iter().find(stock_of).unwrap()["id"].as_str().unwrap().to_owned();
+        let replays = format!("/v1/subscriptions/{subscription}/replays");
+        let replay = host.post(staff, &replays, &json!({"events": [event]})).await.expect(201);
+        let letter = letter(host, stock, &event, &subscription).await;
+        Self { event, subscription, dead_letter: letter, replay: replay["id"].as_str().unwrap().to_owned() }
+    }
+}
+
+/// A dead letter, as delivery would have left one.
+async fn letter(host: &TestHost, stock: &Stocked, event: &str, subscription: &str) -> String {
+    let ctx = host.ctx(&stock.shop);
+    let letter = DeadLetter {
+        id: DeadLetterId::generate(&ctx.env),
+        subscription: subscription.parse().unwrap(),
+        event: event.parse().unwrap(),
+        kind: "inventory.changed".to_owned(),
+        key: stock.sku.clone(),
+        seq: 1,
+        attempts: 13,
+        code: "trap".to_owned(),
+        message: String::new(),
+        state: DeadLetterState::Open,
+        at: ctx.now(),
+    };
+    host.state.store.write(&ctx, async |mut tx| dead_letter_put(&mut tx, &letter).await).await.unwrap();
+    letter.id.to_string()
 }
 
 /// Whether the address names a thing of a tenant or a publisher; what is in the catalog is everybody's.
@@ -126,7 +182,7 @@ async fn call(host: &TestHost, token: &str, row: &RouteRow, role: Role, to: &Sid
 both_databases! {
     async fn every_route_lets_in_only_who_may_and_only_to_its_own(database: TestDatabase) {
         let host = TestHost::start(database).await;
-        let approved = host.approved(&["hello-discount"]).await;
+        let approved = host.approved(&["hello-discount", "diary"]).await;
         let (mut own, mut other) = (side(&host, "own", "hello-discount").await, side(&host, "other", "hello-discount").await);
         own.version = approved[0].id.to_string();
         other.version.clone_from(&own.version);

@@ -1,0 +1,201 @@
+//! What happened: the types of events, and the shop's events as CloudEvents.
+
+use axum::Json;
+use axum::extract::State;
+use heptad_model::id::{EventId, TenantId};
+use heptad_model::{Event, EventType, Locale};
+use heptad_platform::PlatformError;
+use heptad_platform::delivery::event::{EventQuery, event_get, event_list};
+use heptad_platform::delivery::log::{Delivery, delivery_of_event};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::shared::PageOut;
+use super::subscriptions::DeliveryOut;
+use crate::auth::{Anyone, Staff};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{PageQuery, Params, PathOf};
+use crate::state::AppState;
+
+/// A type of event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventTypeOut {
+    /// The name in subscriptions and manifests.
+    #[schema(example = "order.placed")]
+    pub name: &'static str,
+    /// The version of its schema; it grows when a field is added.
+    #[schema(example = 1)]
+    pub schema_version: u32,
+    /// What it tells, in the reader's language.
+    #[schema(example = "An order was placed")]
+    pub sentence: &'static str,
+    /// What the key is: events of a key are delivered in their order.
+    #[schema(example = "order")]
+    pub key: &'static str,
+    /// What a plugin must be granted to hear of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "mall.orders.read")]
+    pub permission: Option<&'static str>,
+    /// `profile` where name, e-mail address and phone number of the customer are looked up at delivery, for those who may
+    /// read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "profile")]
+    pub fills: Option<Value>,
+    /// The JSON Schema of the data.
+    #[schema(value_type = Object)]
+    pub schema: Value,
+}
+
+impl EventTypeOut {
+    fn new(kind: EventType, reader: Locale) -> Self {
+        let row = kind.row();
+        Self {
+            name: row.name,
+            schema_version: row.version,
+            sentence: row.sentence.get(reader),
+            key: row.key,
+            permission: row.permission.map(|permission| permission.row().name),
+            fills: row.fill.and_then(|fill| serde_json::to_value(fill).ok()),
+            schema: kind.schema(),
+        }
+    }
+}
+
+/// An event, as CloudEvents 1.0 in its JSON format.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventOut {
+    /// The version of CloudEvents.
+    #[schema(example = "1.0")]
+    pub specversion: &'static str,
+    /// The id; an event that is delivered twice has it twice.
+    #[schema(example = "evt_01a216219c6f7211a57c10644d9c3041")]
+    pub id: String,
+    /// Where it happened: the shop.
+    #[schema(example = "/tenants/ten_01a216219c6f7211a57c10644d9c3041")]
+    pub source: String,
+    /// The type.
+    #[serde(rename = "type")]
+    #[schema(example = "order.placed")]
+    pub kind: String,
+    /// What it is about.
+    #[schema(example = "ord_01a216219c6f7211a57c10644d9c3041")]
+    pub subject: String,
+    /// When it happened, in RFC 3339.
+    pub time: String,
+    /// The media type of the data.
+    #[schema(example = "application/json")]
+    pub datacontenttype: &'static str,
+    /// The shop's id.
+    pub tenant: String,
+    /// Its place among the events of its subject, from 1 without gaps. As text, as CloudEvents has it.
+    #[schema(example = "3")]
+    pub sequence: String,
+    /// The version of the schema of the data.
+    #[schema(example = 1)]
+    pub schemaversion: u32,
+    /// Who did it.
+    pub actor: String,
+    /// The event whose delivery led to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub causation: Option<String>,
+    /// The request in which the chain of causes began.
+    pub correlation: String,
+    /// How many events led to it.
+    #[schema(example = 0)]
+    pub depth: u32,
+    /// W3C trace context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// What happened: ids, codes and amounts.
+    #[schema(value_type = Object)]
+    pub data: Value,
+}
+
+impl EventOut {
+    pub(crate) fn new(event: Event, tenant: TenantId) -> Self {
+        Self {
+            specversion: "1.0",
+            id: event.id.to_string(),
+            source: format!("/tenants/{tenant}"),
+            kind: event.kind,
+            subject: event.key,
+            time: event.at.rfc3339(),
+            datacontenttype: "application/json",
+            tenant: tenant.to_string(),
+            sequence: event.seq.to_string(),
+            schemaversion: event.schema_version,
+            actor: event.actor,
+            causation: event.causation.map(|id| id.to_string()),
+            correlation: event.correlation.to_string(),
+            depth: event.depth,
+            traceparent: event.traceparent,
+            data: event.data,
+        }
+    }
+}
+
+/// An event, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventWithDeliveriesOut {
+    /// The event.
+    pub event: EventOut,
+    /// The attempts to deliver it, the latest first; they are kept for seven days.
+    pub deliveries: Vec<DeliveryOut>,
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventPageQuery {
+    /// Of this type alone.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// About this thing alone: an id or a code.
+    pub subject: Option<String>,
+    /// The `next` of the page before; absent for the first page.
+    pub cursor: Option<String>,
+    /// The most items of the page, 1 to 200; 50 when absent.
+    pub limit: Option<u32>,
+}
+
+/// Lists every type of event, in the reader's language, each with the JSON Schema of its data.
+#[utoipa::path(get, path = "/v1/event-types", tag = "registry", responses((status = OK, body = Vec<EventTypeOut>)))]
+pub(super) async fn event_type_list(anyone: Anyone) -> Json<Vec<EventTypeOut>> {
+    Json(EventType::ALL.iter().map(|kind| EventTypeOut::new(*kind, anyone.origin.locale)).collect())
+}
+
+/// Lists the shop's events, the latest first, as CloudEvents. They are kept for thirty days.
+#[utoipa::path(get, path = "/v1/events", tag = "events", params(EventPageQuery), responses((status = OK, body = PageOut<EventOut>)))]
+pub(super) async fn event_page(
+    State(state): State<AppState>,
+    staff: Staff,
+    Params(query): Params<EventPageQuery>,
+) -> ApiResult<Json<PageOut<EventOut>>> {
+    let EventPageQuery { kind, subject, cursor, limit } = query;
+    let asked = PageQuery { cursor, limit }.request()?;
+    let query = EventQuery { kind: kind.unwrap_or_default(), key: subject.unwrap_or_default() };
+    if !query.kind.is_empty() && EventType::parse(&query.kind).is_none() {
+        return Err(ApiError::invalid("type", "one of `/v1/event-types`"));
+    }
+    let found = state.store.read(&staff.ctx, async |mut tx| event_list(&mut tx, &query, &asked).await).await?;
+    let tenant = staff.ctx.tenant().id;
+    Ok(Json(PageOut::of(found, |event| EventOut::new(event, tenant))))
+}
+
+/// Shows an event and what became of it.
+#[utoipa::path(get, path = "/v1/events/{event}", tag = "events", responses((status = OK, body = EventWithDeliveriesOut)))]
+pub(super) async fn event_read(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<EventId>,
+) -> ApiResult<Json<EventWithDeliveriesOut>> {
+    let read = async |mut tx| {
+        let event = event_get(&mut tx, id).await?;
+        Ok::<(Event, Vec<Delivery>), PlatformError>((event, delivery_of_event(&mut tx, id).await?))
+    };
+    let (event, deliveries) = state.store.read(&staff.ctx, read).await?;
+    let event = EventOut::new(event, staff.ctx.tenant().id);
+    Ok(Json(EventWithDeliveriesOut { event, deliveries: deliveries.into_iter().map(DeliveryOut::from).collect() }))
+}
