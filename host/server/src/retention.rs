@@ -5,6 +5,7 @@ use std::time::Duration;
 use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge};
 use heptad_model::{Env, Origin, PageRequest, metric};
 use heptad_platform::PlatformError;
+use heptad_platform::delivery::retention::{dead_letter_purge, delivery_purge, event_purge};
 use heptad_platform::metering::usage_purge;
 use heptad_platform::notice::{notice_purge, platform_notice_purge};
 use heptad_platform::recording::recording_purge;
@@ -79,12 +80,18 @@ async fn purge_tenant(
                 let usage = usage_purge(&mut tx, batch).await?;
                 let keys = idempotency::purge(&mut tx, batch).await?;
                 let notices = notice_purge(&mut tx, batch).await?;
+                let events = event_purge(&mut tx, batch).await?;
+                let deliveries = delivery_purge(&mut tx, batch).await?;
+                let dead_letters = dead_letter_purge(&mut tx, batch).await?;
                 Ok::<_, CapabilityError>([
                     ("quotes", quotes),
                     ("recordings", recordings),
                     ("metering", usage),
                     ("idempotency_keys", keys),
                     ("notices", notices),
+                    ("events", events),
+                    ("deliveries", deliveries),
+                    ("dead_letters", dead_letters),
                 ])
             })
             .await?;
@@ -101,7 +108,8 @@ async fn purge_tenant(
 
 #[cfg(test)]
 mod tests {
-    use heptad_model::{Currency, Locale};
+    use heptad_model::time::span::DAY;
+    use heptad_model::{Currency, EventType, Locale};
     use heptad_platform::tenant::{TenantIn, tenant_create};
     use heptad_store::{Tx, both_databases};
 
@@ -134,6 +142,37 @@ mod tests {
             }
             assert_eq!(purge(&store, &origin, 2).await.unwrap(), 6);
             assert_eq!(purge(&store, &origin, 2).await.unwrap(), 0);
+        }
+
+        async fn events_go_after_thirty_days_but_for_those_that_nobody_was_told_of(database: TestDatabase) {
+            const RELAYED: &str = "delete from outbox where tenant = $1 and key = 'told'";
+            let (store, env) = (database.open().await, Env::fixed(DAY));
+            let origin = Origin::system("test", env.clone());
+            let input = TenantIn {
+                slug: "shop".to_owned(),
+                name: "Shop".to_owned(),
+                currency: Currency::parse("CNY").unwrap(),
+                time_zone: "Asia/Shanghai".to_owned(),
+                locale: Locale::ZhCn,
+            };
+            let create = async |mut tx: PlatformTx| tenant_create(&mut tx, &input).await;
+            let ctx = origin.clone().for_tenant(store.platform_write(&origin, create).await.unwrap().tenant);
+            let tell = async |mut tx: Tx| {
+                for key in ["told", "told", "told", "untold"] {
+                    tx.emit(EventType::CatalogImported.about(key, serde_json::json!({"products": 1, "skus": 1})));
+                }
+                Ok::<_, CapabilityError>(())
+            };
+            store.write(&ctx, tell).await.unwrap();
+            let relayed = async |mut tx: Tx| {
+                let tenant = tx.ctx().tenant().id;
+                Ok::<_, CapabilityError>(tx.platform_query(RELAYED).text(tenant).execute().await?)
+            };
+            assert_eq!(store.write(&ctx, relayed).await.unwrap(), 3);
+            env.advance(30 * DAY);
+            assert_eq!(purge(&store, &origin, 2).await.unwrap(), 0);
+            env.advance(1);
+            assert_eq!(purge(&store, &origin, 2).await.unwrap(), 3);
         }
     }
 }

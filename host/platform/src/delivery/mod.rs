@@ -11,4 +11,5 @@ pub mod event;
 pub mod lane;
 pub mod log;
 pub mod replay;
+pub mod retention;
 pub mod subscription;
