@@ -1,9 +1,9 @@
 //! Delivery: what was told in a transaction reaches those who asked for it.
 //!
-//! The way of an event: its transaction writes it into the outbox; the [`relay`] matches it with subscriptions and puts it
-//! into their lanes; the [`queue`] holds the lanes that are due, tenant by tenant in turn; the [`worker`] runs a lane, event
-//! by event; and the [`acks`] write down that they were dealt with. Keys are spread over 64 partitions, and a process works
-//! on those whose lease it holds ([`holdings`]). Everything is found again in the database, so a process may die at any
+//! The way of an event: its transaction writes it into the outbox; the `relay` matches it with subscriptions and puts it
+//! into their lanes; the `queue` holds the lanes that are due, tenant by tenant in turn; the `worker` runs a lane, event
+//! by event; and the `acks` write down that they were dealt with. Keys are spread over 64 partitions, and a process works
+//! on those whose lease it holds (`holdings`). Everything is found again in the database, so a process may die at any
 //! moment ([`steps`]); notices between the parts only hurry.
 //!
 //! To add a kind of receiver: a file like `plugin`, its arm in `worker`.
