@@ -9,7 +9,7 @@ use heptad_model::id::TenantId;
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::lane::{Advance, LaneKey, lanes_advance};
 use heptad_platform::delivery::log::{Delivery as Attempt, deliveries_put};
-use heptad_store::{Store, Tx};
+use heptad_store::Tx;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -37,15 +37,14 @@ struct Ask {
 
 /// The way to the one who writes acknowledgements.
 pub(crate) struct Acks {
-    store: Store,
     sender: mpsc::Sender<Ask>,
     receiver: Mutex<Option<mpsc::Receiver<Ask>>>,
 }
 
 impl Acks {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new() -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        Self { store, sender, receiver: Mutex::new(Some(receiver)) }
+        Self { sender, receiver: Mutex::new(Some(receiver)) }
     }
 
     /// Writes it down, soon and with others; whether the lane has moved. If not, it was moved by somebody else, or the
@@ -105,7 +104,7 @@ async fn write(shared: &Shared, tenant: TenantId, asks: Vec<Ask>) {
             steps::reached("grouped-uncommitted");
             Ok::<_, PlatformError>(moved)
         };
-        shared.acks.store.write(&ctx, write).await
+        shared.store.write(&ctx, write).await
     };
     let moved = written.await.unwrap_or_else(|error| {
         tracing::warn!(%error, "acknowledgements cannot be written: {error}");

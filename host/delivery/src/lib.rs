@@ -22,7 +22,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heptad_model::{Ctx, Env, Event};
+use heptad_model::Env;
 use heptad_runtime::Runtime;
 use heptad_store::Store;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -64,7 +64,7 @@ impl Delivery {
             tenants: Tenants::new(store.clone(), env.clone()),
             holdings: Holdings::new(store.clone(), env.clone(), address),
             queue: Queue::default(),
-            acks: Acks::new(store.clone()),
+            acks: Acks::new(),
             told: Notify::new(),
             running: Arc::new(Semaphore::new(RUNNING as usize)),
             stopping: watch::Sender::new(false),
@@ -73,9 +73,9 @@ impl Delivery {
             env,
         });
         let listener = Arc::downgrade(&shared);
-        shared.store.on_events(move |ctx, events| {
+        shared.store.on_events(move |_, _| {
             if let Some(shared) = listener.upgrade() {
-                shared.hear(ctx, events);
+                shared.hear();
             }
         });
         Self(shared)
@@ -108,7 +108,7 @@ impl Delivery {
 
 impl Shared {
     /// A transaction of this process has told of something.
-    fn hear(&self, _ctx: &Ctx, _events: &[Event]) {
+    fn hear(&self) {
         steps::reached("told");
         self.told.notify_one();
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use heptad_capabilities::CapabilityError;
+use heptad_capabilities::extensions::Serving;
 use heptad_capabilities::members::customer_get;
 use heptad_model::event::{Cause, Fill, MAX_DEPTH};
 use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, InstallId, ReplayId, TenantId};
@@ -40,8 +41,8 @@ pub(crate) enum Told {
     Done { written: Option<Box<OpenTx>>, micros: u64 },
     /// It is to be told again at once.
     Again,
-    /// It cannot be told now, through no fault of the event; `None` until somebody lets it listen again.
-    NotNow { until: Option<Millis> },
+    /// It cannot be told now, through no fault of the event.
+    NotNow { until: Millis },
     /// It failed; `is_final` when another attempt cannot succeed.
     Failed { code: String, message: String, is_final: bool, micros: u64 },
 }
@@ -93,7 +94,7 @@ struct Run<'a> {
     fence: Fence,
     subscription: Subscription,
     filter: Option<Filter>,
-    granted: PermissionSet,
+    receiver: Receiver,
     lane: Lane,
     /// What was dealt with and is not written down yet.
     done: Vec<Attempt>,
@@ -114,16 +115,13 @@ async fn run(shared: &Shared, tenant: TenantId, due: &DueLane) -> Result<bool, P
     let ctx = shared.tenants.ctx(tenant).await?;
     for _ in 0..CONFLICTS {
         let Some(Read { lane, subscription, events }) = read(shared, &ctx, due).await? else { return Ok(false) };
-        let granted = match hears(shared, &ctx, &subscription).await? {
-            Some(granted) => granted,
-            None => {
-                rest(shared, &ctx, due, lane.last_seq).await?;
-                return Ok(false);
-            }
+        let Some(receiver) = receiver(shared, &ctx, &subscription).await else {
+            rest(shared, &ctx, due, lane.last_seq).await?;
+            return Ok(false);
         };
         let (filter, reached) = (subscription.wants(), lane.last_seq);
         let (ctx, fence) = (ctx.clone(), fence.clone());
-        let run = Run { shared, ctx, due, fence, subscription, filter, granted, lane, done: Vec::new(), reached };
+        let run = Run { shared, ctx, due, fence, subscription, filter, receiver, lane, done: Vec::new(), reached };
         match run.events(events).await? {
             Ended::Conflict => {}
             Ended::Due => return Ok(true),
@@ -180,21 +178,22 @@ async fn rest(shared: &Shared, ctx: &Ctx, due: &DueLane, at: i64) -> Result<(), 
     Ok(shared.store.write(ctx, rest).await.map(drop)?)
 }
 
-/// What the receiver may hear; `None` while it does not listen.
-async fn hears(
-    shared: &Shared,
-    ctx: &Ctx,
-    subscription: &Subscription,
-) -> Result<Option<PermissionSet>, PlatformError> {
+/// Who is told, and what it may hear.
+struct Receiver {
+    plugin: Arc<Serving>,
+    granted: PermissionSet,
+}
+
+/// The receiver of a subscription; `None` while it does not listen, or this process cannot say.
+async fn receiver(shared: &Shared, ctx: &Ctx, subscription: &Subscription) -> Option<Receiver> {
     if subscription.state == SubscriptionState::Paused {
-        return Ok(None);
+        return None;
     }
     match subscription.kind {
         SubscriptionKind::Plugin => {
-            let Ok(install) = InstallId::parse(&subscription.owner) else { return Ok(None) };
-            // A process that cannot say rests, shortly.
-            let handler = shared.runtime.handler(ctx, install).await.unwrap_or_default();
-            Ok(handler.map(|(_, granted)| granted))
+            let install = InstallId::parse(&subscription.owner).ok()?;
+            let (plugin, granted) = shared.runtime.handler(ctx, install).await.ok()??;
+            Some(Receiver { plugin, granted })
         }
     }
 }
@@ -230,13 +229,6 @@ impl Run<'_> {
                     return Ok(if self.flush().await? { Ended::Due } else { Ended::Conflict });
                 }
                 Told::NotNow { until } => {
-                    let Some(until) = until else {
-                        if !self.flush().await? {
-                            return Ok(Ended::Conflict);
-                        }
-                        rest(self.shared, &self.ctx, self.due, self.lane.last_seq).await?;
-                        return Ok(Ended::Over);
-                    };
                     return self.put_off(until, None).await;
                 }
                 Told::Failed { code, message, is_final, micros } => {
@@ -267,7 +259,7 @@ impl Run<'_> {
     fn is_wanted(&self, event: &Event) -> bool {
         let is_replay = self.due.lane.key.starts_with(REPLAY_PREFIX);
         (is_replay || is_for(event, &self.subscription, self.filter.as_ref()))
-            && plugin::may_hear(self.granted, known(event).and_then(|kind| kind.row().permission))
+            && plugin::may_hear(self.receiver.granted, known(event).and_then(|kind| kind.row().permission))
     }
 
     async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {
@@ -279,12 +271,7 @@ impl Run<'_> {
             replayed: self.replay().is_some(),
         };
         let event = self.filled(event).await?;
-        let told = match self.subscription.kind {
-            SubscriptionKind::Plugin => match InstallId::parse(&self.subscription.owner) {
-                Ok(install) => plugin::tell(self.shared, &ctx, install, &event, &how).await,
-                Err(_) => Told::NotNow { until: None },
-            },
-        };
+        let told = plugin::tell(self.shared, &ctx, &self.receiver.plugin, &event, &how).await;
         steps::reached("handled");
         Ok(told)
     }
@@ -294,7 +281,7 @@ impl Run<'_> {
         let mut event = event.clone();
         let fill = known(&event).and_then(|kind| kind.row().fill);
         if fill == Some(Fill::Profile)
-            && self.granted.contains(Permission::MembersProfileRead)
+            && self.receiver.granted.contains(Permission::MembersProfileRead)
             && let Some(id) = event.data["customer"].as_str().and_then(|id| CustomerId::parse(id).ok())
         {
             let get = async |mut tx: Tx| match customer_get(&mut tx, id).await {

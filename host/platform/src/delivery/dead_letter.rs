@@ -1,7 +1,5 @@
 //! Dead letters: events that were given up, kept for a person to look at.
 
-use std::str::FromStr;
-
 use heptad_model::id::{DeadLetterId, DeliveryId, EventId, SubscriptionId};
 use heptad_model::{Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
@@ -24,26 +22,13 @@ pub enum DeadLetterState {
     Discarded,
 }
 
-impl DeadLetterState {
-    const ALL: [Self; 3] = [Self::Open, Self::Replayed, Self::Discarded];
-
-    /// The word in the database and the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Replayed => "replayed",
-            Self::Discarded => "discarded",
-        }
-    }
-}
-
-impl FromStr for DeadLetterState {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|state| state.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no state of a dead letter: open, replayed or discarded"))
-    }
-}
+words!(
+    DeadLetterState,
+    "state of a dead letter: open, replayed or discarded",
+    Open = "open",
+    Replayed = "replayed",
+    Discarded = "discarded"
+);
 
 /// An event that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,11 +66,6 @@ pub async fn outbox_tenants(tx: &mut PlatformTx, most: u32) -> Result<Vec<Tenant
     tx.query(TENANTS).bind(most).fetch_all(|row| row.parse("tenant")).await
 }
 
-/// How many events wait to be told.
-pub async fn outbox_size(tx: &mut PlatformTx) -> Result<i64, StoreError> {
-    tx.query("select count(*) as waiting from outbox").fetch_one(|row| row.int("waiting")).await
-}
-
 /// An event in the outbox, with its partition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {

@@ -1,7 +1,5 @@
 //! The log of deliveries: what became of every attempt, for seven days.
 
-use std::str::FromStr;
-
 use heptad_model::id::{DeliveryId, EventId, ReplayId, SubscriptionId};
 use heptad_model::{Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
@@ -25,28 +23,14 @@ pub enum DeliveryOutcome {
     Skipped,
 }
 
-impl DeliveryOutcome {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Failed, Self::Dead, Self::Skipped];
-
-    /// The word in the database and the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Dead => "dead",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-impl FromStr for DeliveryOutcome {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|outcome| outcome.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no outcome of a delivery: ok, failed, dead or skipped"))
-    }
-}
+words!(
+    DeliveryOutcome,
+    "outcome of a delivery: ok, failed, dead or skipped",
+    Ok = "ok",
+    Failed = "failed",
+    Dead = "dead",
+    Skipped = "skipped"
+);
 
 /// One attempt to deliver an event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,25 @@
 //! once, however often an event is delivered. Attempts are kept as a [`log`]; what was given up lies in [`dead_letter`];
 //! a [`replay`] tells events once more, in a lane of its own.
 
+/// The words of an enum in the database and the API.
+macro_rules! words {
+    ($kind:ident, $what:literal, $($variant:ident = $word:literal),+) => {
+        impl $kind {
+            /// The word in the database and the API.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $kind {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(format!("`{text}` is no {}", $what)) }
+            }
+        }
+    };
+}
+
 pub mod dead_letter;
 pub mod event;
 pub mod lane;

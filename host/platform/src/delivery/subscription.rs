@@ -1,7 +1,5 @@
 //! Subscriptions: who is told of which events.
 
-use std::str::FromStr;
-
 use heptad_model::id::{InstallId, SubscriptionId};
 use heptad_model::manifest::EventWish;
 use heptad_model::{Filter, Millis};
@@ -27,23 +25,6 @@ pub enum SubscriptionState {
     Paused,
 }
 
-macro_rules! words {
-    ($kind:ident, $what:literal, $($variant:ident = $word:literal),+) => {
-        impl $kind {
-            /// The word in the database and the API.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl FromStr for $kind {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err(format!("`{text}` is no {}", $what)) }
-            }
-        }
-    };
-}
 words!(SubscriptionKind, "kind of subscription", Plugin = "plugin");
 words!(SubscriptionState, "state of a subscription", Active = "active", Paused = "paused");
 
