@@ -10,6 +10,7 @@ use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, product_create, sku_create};
 use heptad_model::manifest::Manifest;
 use heptad_model::{Ctx, Currency, Env, Limits, Locale, Minor, Origin};
+use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, plugin_get, version_review, version_submit};
 use heptad_platform::install::{InstallIn, install_create, install_enable};
@@ -17,6 +18,7 @@ use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
+use heptad_platform::vault::Vault;
 use heptad_runtime::package::pack;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::{Store, StoreOptions};
@@ -127,6 +129,8 @@ impl Host {
             code: data.folder.join("code"),
             worker: variable("HEPTAD_BIN")?,
             key: [7; 32],
+            vault: Vault::new([7; 32], None),
+            outbound: Outbound::new(Ranges::NONE, b"")?,
             limits,
             record_one_in: RECORD_ONE_IN,
         };

@@ -108,6 +108,20 @@ pub const HTTP_REQUEST_SECONDS: Metric = seconds(
     &["route"],
     "How long requests take, from their head to the answer, by pattern of the route.",
 );
+/// Requests to others.
+pub const OUTBOUND_REQUESTS_TOTAL: Metric = counter(
+    "heptad_outbound_requests_total",
+    &["by", "outcome"],
+    "Requests to others' servers, by on whose behalf (`webhook`, `plugin`, `enqueued`), and by what came of them: \
+     `answered`, or the code of what went wrong.",
+);
+/// How long requests to others take.
+pub const OUTBOUND_SECONDS: Metric = seconds(
+    "heptad_outbound_seconds",
+    SLOW,
+    &["by"],
+    "How long requests to others' servers take, until the head of the answer.",
+);
 /// Open connections.
 pub const HTTP_CONNECTIONS: Metric =
     gauge("heptad_http_connections", Unit::Count, "Connections that are open now; `server.connections` is the most.");
@@ -344,6 +358,8 @@ pub const EVENTS_DELAY_SECONDS: Metric = seconds(
 pub const ALL: &[Metric] = &[
     HTTP_REQUESTS_TOTAL,
     HTTP_REQUEST_SECONDS,
+    OUTBOUND_REQUESTS_TOTAL,
+    OUTBOUND_SECONDS,
     HTTP_CONNECTIONS,
     HTTP_RATE_LIMITED_TOTAL,
     PLUGIN_CALLS_TOTAL,

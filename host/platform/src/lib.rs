@@ -31,6 +31,7 @@ pub mod sign_in_link;
 pub mod tenant;
 pub mod token;
 pub mod user;
+pub mod vault;
 
 pub use error::{ErrorClass, FieldError, PlatformError};
 pub use generation::generation;

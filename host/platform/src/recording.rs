@@ -100,18 +100,3 @@ pub async fn recording_purge(tx: &mut Tx, batch: u32) -> Result<u64, StoreError>
     let now = tx.ctx().now();
     tx.query(PURGE).bind(now).bind(batch).execute().await
 }
-
-/// The tenant's wrapped key of this name; `None` before it was made.
-pub async fn tenant_key_get(tx: &mut Tx, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    const GET: &str = "select wrapped from tenant_keys where tenant_id = $1 and name = $2";
-    tx.query(GET).bind(name).fetch_optional(|row| row.bytes("wrapped")).await
-}
-
-/// Keeps a wrapped key, unless there is one of this name; gives the one that is kept.
-pub async fn tenant_key_put(tx: &mut Tx, name: &str, wrapped: &[u8]) -> Result<Vec<u8>, StoreError> {
-    const PUT: &str = "insert into tenant_keys (tenant_id, name, wrapped, created_at) values ($1, $2, $3, $4) \
-                       on conflict (tenant_id, name) do nothing";
-    let now = tx.ctx().now();
-    tx.query(PUT).bind(name).bind(wrapped).bind(now).execute().await?;
-    Ok(tenant_key_get(tx, name).await?.unwrap_or_else(|| wrapped.to_vec()))
-}

@@ -1,17 +1,16 @@
 //! Recordings: what a synchronous call saw and answered, so that it can be run again bit for bit.
 //!
-//! A recording is encrypted with the tenant's own key, which is wrapped by the host's, and kept for seven days.
+//! A recording is sealed by the tenant's own key (`heptad_platform::vault`), and kept for seven days.
 
 use std::collections::{BTreeMap, HashMap};
 
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use heptad_capabilities::extensions::{Answer, CartView, Outcome};
 use heptad_model::id::{CallId, CustomerId, InstallId};
 use heptad_model::time::span::{DAY, HOUR, MINUTE};
-use heptad_model::{Env, Limit, Limits, Locale, Millis, PermissionSet, Point};
+use heptad_model::{Limit, Limits, Locale, Millis, PermissionSet, Point};
 use heptad_platform::PlatformError;
-use heptad_platform::recording::{RecordingHead, recording_get, recording_put, tenant_key_get, tenant_key_put};
+use heptad_platform::recording::{RecordingHead, recording_get, recording_put};
+use heptad_platform::vault::{Purpose, Vault, VaultError};
 use heptad_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +20,6 @@ use crate::tape::{Entry, TapeError};
 pub const KEPT_FOR: i64 = 7 * DAY;
 /// The most bytes of a recording; a larger one is not kept.
 pub const MAX_BYTES: usize = 8 << 20;
-/// The name of the tenant's key for recordings.
-const KEY: &str = "recordings";
-const NONCE_BYTES: usize = 24;
 
 /// The engine that a call ran on: another one may count fuel otherwise.
 pub const ENGINE: &str = "wasmtime 48, random bytes by ChaCha20, host calls counted with those of WASI";
@@ -167,9 +163,9 @@ pub enum RecordingError {
     /// There is none of this call, or it has expired.
     #[error("there is no recording of call {0}: a call is recorded when it fails, and by sample otherwise, for 7 days")]
     NotFound(CallId),
-    /// The master key is another one than when it was recorded, or the bytes were changed.
-    #[error("the recording cannot be decrypted: the master key is another one, or the bytes were changed")]
-    Sealed,
+    /// It cannot be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The encoding is not this version's.
     #[error("the recording cannot be read: {0}")]
     Encoding(#[from] serde_json::Error),
@@ -191,19 +187,19 @@ impl heptad_store::AsStoreError for RecordingError {
     fn as_store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) => Some(error),
+            Self::Vault(error) => error.as_store_error(),
             _ => None,
         }
     }
 }
 
 /// Seals a recording and keeps it in the transaction.
-pub(crate) async fn keep(tx: &mut Tx, master: &[u8; 32], recording: &Recording) -> Result<(), RecordingError> {
+pub(crate) async fn keep(tx: &mut Tx, vault: &Vault, recording: &Recording) -> Result<(), RecordingError> {
     let body = recording.to_bytes()?;
     if body.len() > MAX_BYTES {
         return Err(RecordingError::TooLarge(body.len()));
     }
-    let key = tenant_key(tx, master).await?;
-    let sealed = seal(&key, &tx.ctx().env.clone(), recording.call.to_string().as_bytes(), &body)?;
+    let sealed = vault.seal(tx, Purpose::Recordings, &recording.call.to_string(), &body).await?;
     let outcome = match &recording.result.outcome {
         Outcome::Answered => "answered",
         Outcome::Failed { code, .. } | Outcome::Skipped { code, .. } => code,
@@ -224,42 +220,9 @@ pub(crate) async fn keep(tx: &mut Tx, master: &[u8; 32], recording: &Recording) 
 }
 
 /// The recording of a call of this tenant.
-pub(crate) async fn read(tx: &mut Tx, master: &[u8; 32], call: CallId) -> Result<Recording, RecordingError> {
+pub(crate) async fn read(tx: &mut Tx, vault: &Vault, call: CallId) -> Result<Recording, RecordingError> {
     let body = recording_get(tx, call).await?.ok_or(RecordingError::NotFound(call))?;
-    let key = tenant_key(tx, master).await?;
-    Recording::from_bytes(&open(&key, call.to_string().as_bytes(), &body)?)
-}
-
-/// The tenant's key for recordings, made when it is first asked for.
-async fn tenant_key(tx: &mut Tx, master: &[u8; 32]) -> Result<[u8; 32], RecordingError> {
-    let context = format!("{}/{KEY}", tx.ctx().tenant().id);
-    let wrapped = match tenant_key_get(tx, KEY).await? {
-        Some(wrapped) => wrapped,
-        None => {
-            let (env, mut key) = (tx.ctx().env.clone(), [0; 32]);
-            env.fill(&mut key);
-            tenant_key_put(tx, KEY, &seal(master, &env, context.as_bytes(), &key)?).await?
-        }
-    };
-    open(master, context.as_bytes(), &wrapped)?.try_into().map_err(|_| RecordingError::Sealed)
-}
-
-/// Nonce, then ciphertext with its tag; `context` is authenticated and not stored.
-fn seal(key: &[u8; 32], env: &Env, context: &[u8], text: &[u8]) -> Result<Vec<u8>, RecordingError> {
-    let mut sealed = vec![0; NONCE_BYTES];
-    env.fill(&mut sealed);
-    let cipher = XChaCha20Poly1305::new(Key::from_slice(key));
-    let payload = Payload { msg: text, aad: context };
-    let body = cipher.encrypt(XNonce::from_slice(&sealed), payload).map_err(|_| RecordingError::Sealed)?;
-    sealed.extend_from_slice(&body);
-    Ok(sealed)
-}
-
-fn open(key: &[u8; 32], context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, RecordingError> {
-    let Some((nonce, body)) = sealed.split_at_checked(NONCE_BYTES) else { return Err(RecordingError::Sealed) };
-    let cipher = XChaCha20Poly1305::new(Key::from_slice(key));
-    let payload = Payload { msg: body, aad: context };
-    cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| RecordingError::Sealed)
+    Recording::from_bytes(&vault.open(tx, Purpose::Recordings, &call.to_string(), &body).await?)
 }
 
 /// Which answers of two results differ, by name; empty when they are the same.
@@ -284,6 +247,8 @@ pub fn differences(recorded: &RecordedResult, replayed: &RecordedResult) -> BTre
 
 #[cfg(test)]
 mod tests {
+    use heptad_model::Env;
+
     use super::*;
 
     #[test]
@@ -306,19 +271,5 @@ mod tests {
         });
         let major = version.and_then(|version| version.split('.').next()).unwrap();
         assert!(ENGINE.starts_with(&format!("wasmtime {major},")), "wasmtime {major} is not in `{ENGINE}`");
-    }
-
-    #[test]
-    fn what_is_sealed_opens_with_its_key_and_context_alone() {
-        let env = Env::fixed(1);
-        let sealed = seal(&[1; 32], &env, b"cal_1", b"secret").unwrap();
-        assert!(!sealed.windows(6).any(|window| window == b"secret"));
-        assert_eq!(open(&[1; 32], b"cal_1", &sealed).unwrap(), b"secret");
-        assert!(open(&[2; 32], b"cal_1", &sealed).is_err());
-        assert!(open(&[1; 32], b"cal_2", &sealed).is_err());
-        assert!(open(&[1; 32], b"cal_1", &sealed[..10]).is_err());
-        let mut flipped = sealed;
-        flipped[30] ^= 1;
-        assert!(open(&[1; 32], b"cal_1", &flipped).is_err());
     }
 }

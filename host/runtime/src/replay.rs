@@ -71,8 +71,7 @@ pub enum ReplayError {
 impl Runtime {
     /// Replays a call of the tenant, on the recorded component or on `changed`, a packed component.
     pub async fn replay(&self, ctx: &Ctx, call: CallId, changed: Option<Vec<u8>>) -> Result<Replayed, ReplayError> {
-        let key = self.key;
-        let recording = self.store.read(ctx, async |mut tx| recording::read(&mut tx, &key, call).await).await?;
+        let recording = self.store.read(ctx, async |mut tx| recording::read(&mut tx, &self.vault, call).await).await?;
         let bytes = match changed {
             Some(bytes) => bytes,
             None => self.components.get(&recording.digest).await?,

@@ -15,6 +15,7 @@ use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, BreakerState, breaker_put};
 use heptad_platform::metering::{Usage, usage_add};
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
+use heptad_platform::vault::Vault;
 use heptad_store::{Store, Tx};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -82,7 +83,7 @@ fn every(period: Duration) -> Interval {
 pub(crate) struct Reporter {
     store: Store,
     env: Env,
-    key: [u8; 32],
+    vault: Vault,
     pub(crate) meter: Meter,
     pending: Mutex<Pending>,
     urgent: Notify,
@@ -93,10 +94,10 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(store: Store, env: Env, key: [u8; 32]) -> Self {
+    pub(crate) fn new(store: Store, env: Env, vault: Vault) -> Self {
         let (meter, pending, urgent) = (Meter::default(), Mutex::default(), Notify::new());
         let (reporting, flushing) = Default::default();
-        Self { store, env, key, meter, pending, urgent, reporting, flushing }
+        Self { store, env, vault, meter, pending, urgent, reporting, flushing }
     }
 
     /// Puts a recording aside to be written, unless too many wait or the plugin has had its share: `make` is called then
@@ -213,7 +214,7 @@ impl Reporter {
         }
         for (tenant, recording) in recordings {
             let ctx = Origin::system("reporter", self.env.clone()).for_tenant(tenant.clone());
-            let keep = async |mut tx: Tx| recording::keep(&mut tx, &self.key, &recording).await;
+            let keep = async |mut tx: Tx| recording::keep(&mut tx, &self.vault, &recording).await;
             match self.store.write(&ctx, keep).await {
                 Ok(()) => observe::recording("kept"),
                 Err(error) => {

@@ -10,6 +10,8 @@ use heptad_capabilities::extensions::{
 };
 use heptad_model::id::{InstallId, TenantId, VersionId};
 use heptad_model::{Ctx, Currency, Env, Limits, Locale, Origin, Point, Tenant};
+use heptad_outbound::Outbound;
+use heptad_platform::vault::Vault;
 use heptad_store::{Store, StoreError};
 use wasmtime::Engine;
 
@@ -57,6 +59,10 @@ pub struct RuntimeOptions {
     pub worker: PathBuf,
     /// The host's own secret: signs compiled code and seeds the randomness of guests.
     pub key: [u8; 32],
+    /// Seals recordings and secrets.
+    pub vault: Vault,
+    /// The way out, for requests of plugins.
+    pub outbound: Outbound,
     /// What plugins may use, where the database holds no profile.
     pub limits: Limits,
     /// One answered call in so many is recorded; none where it is 0. Failed calls always are.
@@ -112,6 +118,8 @@ pub struct Runtime {
     pub(crate) store: Store,
     pub(crate) env: Env,
     pub(crate) key: [u8; 32],
+    pub(crate) vault: Vault,
+    outbound: Outbound,
     limits: Arc<Limits>,
     pub(crate) record_one_in: u64,
     pub(crate) answered: AtomicU64,
@@ -141,10 +149,12 @@ impl Runtime {
         let runtime = Self {
             engine,
             installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),
-            reporter: Reporter::new(store.clone(), env.clone(), options.key),
+            reporter: Reporter::new(store.clone(), env.clone(), options.vault.clone()),
             store,
             env,
             key: options.key,
+            vault: options.vault,
+            outbound: options.outbound,
             limits,
             record_one_in: options.record_one_in.into(),
             answered: AtomicU64::new(0),
@@ -187,6 +197,16 @@ impl Runtime {
         if let Err(error) = self.installs.refresh(&self.env).await {
             tracing::warn!(%error, "the installs' generation cannot be read");
         }
+    }
+
+    /// What seals and opens the shops' secrets.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The way out.
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     /// Whether plugins can be asked.

@@ -6,8 +6,8 @@ use clap_complete::Shell;
 use crate::base::{Base, Global};
 use crate::commands::plugin::PluginCommand;
 use crate::commands::{
-    backup, completions, config, demo, import, licenses, migrate, operator_link, plugin, publisher, replay, serve,
-    tenant, token, user,
+    backup, completions, config, demo, import, keys, licenses, migrate, operator_link, plugin, publisher, replay,
+    serve, tenant, token, user,
 };
 use crate::error::Result;
 
@@ -67,6 +67,9 @@ enum Command {
     Token(token::TokenCommand),
     /// Make a one-time link by which an operator sets login and password
     OperatorLink(operator_link::LinkArgs),
+    /// Change the master key
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Run two shops with plugins on this machine, until Ctrl-C
     Demo(demo::DemoArgs),
     /// Print the licences of everything that is in this binary
@@ -116,6 +119,7 @@ async fn on_database(base: Base, command: Command) -> Result {
         Command::User(command) => user::run(base, command).await,
         Command::Token(command) => token::run(base, command).await,
         Command::OperatorLink(args) => operator_link::run(base, &args).await,
+        Command::Keys(command) => keys::run(base, &command).await,
         Command::Serve
         | Command::Plugin(_)
         | Command::Config(_)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
+use heptad_outbound::Ranges;
 use heptad_store::dialect::Dialect;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) retention: Retention,
     pub(crate) sandbox: Sandbox,
+    pub(crate) outbound: Outbound,
     pub(crate) telemetry: Telemetry,
 }
 
@@ -74,6 +76,7 @@ pub(crate) struct Database {
 pub(crate) struct Data {
     pub(crate) folder: PathBuf,
     pub(crate) key_file: PathBuf,
+    pub(crate) previous_key_file: PathBuf,
 }
 
 /// `[log]`.
@@ -97,6 +100,14 @@ pub(crate) struct Retention {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sandbox {
     pub(crate) record_one_in: u32,
+}
+
+/// `[outbound]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outbound {
+    pub(crate) allowed_ranges: Vec<String>,
+    pub(crate) roots_file: PathBuf,
 }
 
 /// `[telemetry]`.
@@ -163,7 +174,7 @@ impl Config {
     /// The rules that a key's type does not express.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let Self { server, limits, database, data, log, retention, sandbox: _, telemetry } = self;
+        let Self { server, limits, database, data, log, retention, sandbox: _, outbound, telemetry } = self;
         for (key, text, may_be_empty) in
             [("server.listen", &server.listen, false), ("server.metrics_listen", &server.metrics_listen, true)]
         {
@@ -228,10 +239,35 @@ impl Config {
                 problems.push(Problem::new(key, "a path"));
             }
         }
+        if let Err((range, error)) = Ranges::parse(&outbound.allowed_ranges) {
+            problems.push(Problem::new("outbound.allowed_ranges", format!("{error}, not `{range}`")));
+        }
+        if let Err(problem) = self.roots() {
+            problems.push(Problem::new("outbound.roots_file", problem));
+        }
         if let Err(error) = crate::logging::filter(&log.level) {
             problems.push(Problem::new("log.level", error));
         }
         problems
+    }
+
+    /// The way out, by `[outbound]`.
+    pub(crate) fn outbound(&self) -> Result<heptad_outbound::Outbound> {
+        let wrong = |problem: String| CliError::new(Kind::Config, format!("`[outbound]`: {problem}"));
+        let allowed = Ranges::parse(&self.outbound.allowed_ranges).map_err(|(_, error)| wrong(error.to_string()))?;
+        let roots = self.roots().map_err(wrong)?;
+        heptad_outbound::Outbound::new(allowed, &roots).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// The certificates that are trusted besides the public ones.
+    fn roots(&self) -> Result<Vec<u8>, String> {
+        let file = &self.outbound.roots_file;
+        if file.as_os_str().is_empty() {
+            return Ok(Vec::new());
+        }
+        let roots = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        heptad_outbound::Outbound::new(Ranges::NONE, &roots).map_err(|error| error.to_string())?;
+        Ok(roots)
     }
 
     /// The URL for migrations.
@@ -335,6 +371,8 @@ mod tests {
             ("[telemetry]\notlp_endpoint = \"http://u:p@c\"", "`telemetry.otlp_endpoint`: http:// or https://"),
             ("[telemetry]\nsample_ratio = 1.5", "`telemetry.sample_ratio`: 0 to 1, not 1.5"),
             ("[data]\nkey_file = \"\"", "`data.key_file`: a path"),
+            ("[outbound]\nallowed_ranges = [\"10.0.0.1/8\"]", "`outbound.allowed_ranges`: a range of addresses"),
+            ("[outbound]\nroots_file = \"/absent\"", "`outbound.roots_file`: cannot read /absent"),
             ("[server", "TOML parse error"),
         ] {
             let found = problems(text);

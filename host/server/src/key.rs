@@ -6,24 +6,50 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use heptad_model::Env;
+use heptad_platform::vault::{KEY_BYTES, Vault};
 
+use crate::config::Data;
 use crate::error::{CliError, Explain as _, Kind, Result};
 
-/// The environment variable that goes before the file.
+/// The environment variables that go before the files.
 const VARIABLE: &str = "HEPTAD_MASTER_KEY";
-/// Bytes of the key.
-pub(crate) const KEY_BYTES: usize = 32;
+const PREVIOUS_VARIABLE: &str = "HEPTAD_PREVIOUS_MASTER_KEY";
 
 /// The key; its file is made, for its owner alone, when it is absent.
-pub(crate) fn load(file: &Path, env: &Env) -> Result<[u8; KEY_BYTES]> {
-    if let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) {
-        return parse(&text, VARIABLE);
+pub(crate) fn load(data: &Data, env: &Env) -> Result<[u8; KEY_BYTES]> {
+    if let Some(key) = variable(VARIABLE) {
+        return key;
     }
+    let file = &data.key_file;
     match std::fs::read_to_string(file) {
         Ok(text) => parse(&text, &file.display().to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(file, env),
         Err(error) => Err(error).during(|| format!("cannot read the master key {}", file.display())).kind(Kind::Config),
     }
+}
+
+/// The key before it, while there is one.
+pub(crate) fn previous(data: &Data) -> Result<Option<[u8; KEY_BYTES]>> {
+    if let Some(key) = variable(PREVIOUS_VARIABLE) {
+        return key.map(Some);
+    }
+    let file = &data.previous_key_file;
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(file);
+    let text = text.during(|| format!("cannot read the previous master key {}", file.display())).kind(Kind::Config)?;
+    parse(&text, &file.display().to_string()).map(Some)
+}
+
+/// The vault under both.
+pub(crate) fn vault(data: &Data, env: &Env) -> Result<Vault> {
+    Ok(Vault::new(load(data, env)?, previous(data)?))
+}
+
+fn variable(name: &str) -> Option<Result<[u8; KEY_BYTES]>> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(parse(&text, name))
 }
 
 fn parse(text: &str, place: &str) -> Result<[u8; KEY_BYTES]> {
@@ -74,12 +100,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys/heptad.key");
         let env = Env::fixed(0);
-        let key = load(&file, &env).unwrap();
-        assert_eq!(load(&file, &env).unwrap(), key);
+        let data =
+            Data { folder: folder.path().into(), key_file: file.clone(), previous_key_file: std::path::PathBuf::new() };
+        let key = load(&data, &env).unwrap();
+        assert_eq!(load(&data, &env).unwrap(), key);
+        assert_eq!(previous(&data).unwrap(), None);
+        assert_eq!(previous(&Data { previous_key_file: file.clone(), ..data.clone() }).unwrap(), Some(key));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
         std::fs::write(&file, "not a key").unwrap();
-        let error = load(&file, &env).unwrap_err();
+        let error = load(&data, &env).unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         assert!(!format!("{error:?}").contains("not a key"), "{error:?}");
     }

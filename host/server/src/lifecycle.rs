@@ -124,7 +124,9 @@ pub(crate) async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runti
         components: config.components(),
         code: config.code(),
         worker: std::env::current_exe().during(|| "cannot find the binary that runs".to_owned())?,
-        key: key::load(&config.data.key_file, &base.env)?,
+        key: key::load(&config.data, &base.env)?,
+        vault: key::vault(&config.data, &base.env)?,
+        outbound: config.outbound()?,
         limits: Limits::default(),
         record_one_in: config.sandbox.record_one_in,
     };

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "foundation", include_str!("../migrations/0001_foundation.sql")),
     (2, "sandbox", include_str!("../migrations/0002_sandbox.sql")),
     (3, "events", include_str!("../migrations/0003_events.sql")),
+    (4, "vault", include_str!("../migrations/0004_vault.sql")),
 ];
 
 /// Any number that no other program locks on a shared server.

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use heptad_model::id::{CustomerId, PublisherId};
 use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Manifest, Origin};
+use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{PluginVersion, Review, VersionIn, version_review, version_submit};
 use heptad_platform::principal::{Principal, Role, Scope};
@@ -18,6 +19,7 @@ use heptad_platform::session::{SignedIn, sign_in};
 use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
 use heptad_platform::user::{HeldRole, User, UserIn, user_create};
+use heptad_platform::vault::Vault;
 use heptad_runtime::package::{MANIFEST_SECTION, inspect, pack};
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
@@ -160,6 +162,12 @@ pub fn repacked(name: &str, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
     pack(without_manifest(&packed), &manifest).expect("the manifest fits")
 }
 
+/// The way out of a test: to servers on this machine.
+fn outbound() -> Outbound {
+    let here = Ranges::parse(&["127.0.0.0/8"]).expect("a range");
+    Outbound::new(here, b"").expect("no roots are no wrong ones")
+}
+
 /// The options of a test's router: limits that a test does not meet by accident.
 pub fn options(database: &TestDatabase) -> WebOptions {
     let generous = Limit { per_second: 100_000, burst: 100_000 };
@@ -190,6 +198,8 @@ impl TestHost {
             code: environment("HEPTAD_TEST_CACHE"),
             worker: environment("HEPTAD_BIN"),
             key: [7; 32],
+            vault: Vault::new([7; 32], None),
+            outbound: outbound(),
             // A busy machine must not decide over a test.
             limits: Limits { wall_ms: Some(1_000), ..Limits::default() },
             record_one_in: 1,

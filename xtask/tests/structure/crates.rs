@@ -1,5 +1,5 @@
 //! Which crate may depend on which: model ← store ← {capabilities, platform} ← runtime ← {delivery, web} ← server,
-//! bindings ← runtime; what partners build on never depends on the host.
+//! model ← outbound ← runtime, bindings ← runtime; what partners build on never depends on the host.
 
 use toml::{Table, Value};
 
@@ -9,16 +9,48 @@ use crate::tree::{assert_none, read, those};
 const HOST: &[(&str, &[&str])] = &[
     ("heptad-model", &[]),
     ("heptad-bindings", &[]),
+    ("heptad-outbound", &["heptad-model"]),
     ("heptad-store", &["heptad-model"]),
     ("heptad-capabilities", &["heptad-model", "heptad-store"]),
     ("heptad-platform", &["heptad-model", "heptad-store"]),
-    ("heptad-runtime", &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-bindings"]),
-    ("heptad-web", &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-runtime"]),
-    ("heptad-delivery", &["heptad-model", "heptad-store", "heptad-capabilities", "heptad-platform", "heptad-runtime"]),
+    (
+        "heptad-runtime",
+        &[
+            "heptad-model",
+            "heptad-outbound",
+            "heptad-store",
+            "heptad-capabilities",
+            "heptad-platform",
+            "heptad-bindings",
+        ],
+    ),
+    (
+        "heptad-web",
+        &[
+            "heptad-model",
+            "heptad-outbound",
+            "heptad-store",
+            "heptad-capabilities",
+            "heptad-platform",
+            "heptad-runtime",
+        ],
+    ),
+    (
+        "heptad-delivery",
+        &[
+            "heptad-model",
+            "heptad-outbound",
+            "heptad-store",
+            "heptad-capabilities",
+            "heptad-platform",
+            "heptad-runtime",
+        ],
+    ),
     (
         "heptad-server",
         &[
             "heptad-model",
+            "heptad-outbound",
             "heptad-store",
             "heptad-capabilities",
             "heptad-platform",

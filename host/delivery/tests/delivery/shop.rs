@@ -10,6 +10,7 @@ use heptad_capabilities::mall::inventory::level_set;
 use heptad_delivery::Delivery;
 use heptad_model::id::{InstallId, SubscriptionId};
 use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Minor, Origin, PageRequest, Permission, PermissionSet};
+use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::delivery::subscription::{Subscription, subscription_list};
@@ -17,6 +18,7 @@ use heptad_platform::install::{InstallIn, install_create, install_enable, instal
 use heptad_platform::kv::kv_get;
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
+use heptad_platform::vault::Vault;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
 use heptad_store::{Store, Tx};
@@ -48,6 +50,8 @@ impl Host {
             code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
             worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
             key: [7; 32],
+            vault: Vault::new([7; 32], None),
+            outbound: Outbound::new(Ranges::parse(&["127.0.0.0/8"]).unwrap(), b"").unwrap(),
             limits: Limits::default(),
             record_one_in: 0,
         };

@@ -10,3 +10,4 @@ mod metering;
 mod notices;
 mod people;
 mod support;
+mod vault;

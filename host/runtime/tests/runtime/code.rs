@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use heptad_model::Env;
+use heptad_outbound::{Outbound, Ranges};
+use heptad_platform::vault::Vault;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::dialect::Dialect;
 use heptad_store::testing::TestDatabase;
@@ -17,6 +19,8 @@ async fn admit(folder: &Path, key: [u8; 32], name: &str) -> PathBuf {
         code: folder.join("code"),
         worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect("`cargo xtask test` passes the binary")),
         key,
+        vault: Vault::new([7; 32], None),
+        outbound: Outbound::new(Ranges::NONE, b"").unwrap(),
         limits: patient(),
         record_one_in: 0,
     };

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use heptad_capabilities::extensions::{Answer, CartLineView, CartView, Denial, Extensions as _, Operation, Serving};
 use heptad_model::id::InstallId;
 use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Millis, Origin, PermissionSet, Point};
+use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::tenant::{TenantIn, tenant_create};
+use heptad_platform::vault::Vault;
 use heptad_runtime::{Inspected, Package, Runtime, RuntimeError, RuntimeOptions};
 use heptad_store::Store;
 use heptad_store::dialect::Dialect;
@@ -37,6 +39,8 @@ async fn runtime(components: &Path, limits: Limits, store: &Store, env: &Env) ->
         code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
         worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
         key: [7; 32],
+        vault: Vault::new([7; 32], None),
+        outbound: Outbound::new(Ranges::parse(&["127.0.0.0/8"]).unwrap(), b"").unwrap(),
         limits,
         record_one_in: 1,
     };

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod licenses;
 pub(crate) mod migrate;
 pub(crate) mod operator_link;

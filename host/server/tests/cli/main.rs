@@ -8,6 +8,7 @@ mod demo;
 mod events;
 mod help;
 mod import;
+mod keys;
 mod migrate;
 mod plugin;
 mod replay;
