@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use heptad_model::PageRequest;
 use heptad_platform::delivery::dead_letter::{dead_letter_list, dead_letter_replay};
-use heptad_platform::delivery::lane::{LaneKey, lanes_hurry, lanes_waiting};
+use heptad_platform::delivery::backlog::lanes_waiting;
+use heptad_platform::delivery::lane::{LaneKey, lanes_hurry};
 use heptad_platform::notice::notice_list;
 use heptad_store::{Tx, both_databases};
 use serde_json::json;
@@ -13,8 +14,8 @@ use crate::shop::{Host, Shop, grants, until};
 
 /// Waits until the only key that is behind has failed so often.
 async fn fails(shop: &Shop<'_>, attempts: u32) {
-    let subscription = shop.subscription("stock").await.id;
-    let waiting = async |mut tx: Tx| lanes_waiting(&mut tx, subscription, 10).await;
+    let subscription = shop.subscription("stock").await;
+    let waiting = async |mut tx: Tx| lanes_waiting(&mut tx, &subscription, 10).await;
     until(async || {
         let found = shop.host.store.read(&shop.ctx, waiting).await.unwrap();
         match found.as_slice() {

@@ -3,6 +3,7 @@
 use heptad_capabilities::members::{CustomerIn, customer_create};
 use heptad_model::EventType;
 use heptad_model::{Millis, PageRequest};
+use heptad_platform::delivery::backlog::lanes_waiting;
 use heptad_platform::delivery::replay::{ReplayOf, replay_create, replay_list};
 use heptad_platform::delivery::subscription::{SubscriptionState, subscription_state_put};
 use heptad_store::{Tx, both_databases};
@@ -86,7 +87,7 @@ both_databases! {
         };
         put(SubscriptionState::Paused).await;
         shop.stock("A", 3).await;
-        let waiting = async |mut tx: Tx| heptad_platform::delivery::lane::lanes_waiting(&mut tx, subscription.id, 10).await;
+        let waiting = async |mut tx: Tx| lanes_waiting(&mut tx, &subscription, 10).await;
         until(async || {
             let found = host.store.read(&shop.ctx, waiting).await.unwrap();
             match found.as_slice() {
@@ -140,9 +141,9 @@ both_databases! {
         };
         host.store.write(&busy.ctx, flood).await.unwrap();
         // It has begun.
-        let subscription = busy.subscription("stock").await.id;
+        let subscription = busy.subscription("stock").await;
         until(async || {
-            let log = busy.log(subscription).await;
+            let log = busy.log(subscription.id).await;
             if log.is_empty() { Err("nothing was handled".to_owned()) } else { Ok(()) }
         }).await;
         let begun = std::time::Instant::now();
@@ -150,7 +151,7 @@ both_databases! {
         quiet.reads(install, "A", "2").await;
         let took = begun.elapsed();
         assert!(took.as_millis() < 1_000, "{took:?}");
-        let waiting = async |mut tx: Tx| heptad_platform::delivery::lane::lanes_waiting(&mut tx, subscription, 10).await;
+        let waiting = async |mut tx: Tx| lanes_waiting(&mut tx, &subscription, 10).await;
         let left = host.store.read(&busy.ctx, waiting).await.unwrap();
         assert!(!left.is_empty(), "the backlog was over before: the test shows nothing");
     }

@@ -5,7 +5,7 @@ use heptad_model::{Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::json;
 
-use super::lane::{LaneKey, lane_events, lane_get};
+use super::lane::{LaneKey, lane_events, lane_get, lane_step_over};
 use super::log::{Delivery, DeliveryOutcome, deliveries_put};
 use super::replay::{Replay, ReplayOf, replay_create};
 use super::subscription::subscription_get;
@@ -100,20 +100,16 @@ pub async fn dead_letter_put(tx: &mut Tx, letter: &DeadLetter) -> Result<(), Sto
 ///
 /// `not-found` where nothing holds the key up.
 pub async fn lane_skip(tx: &mut Tx, key: &LaneKey) -> Result<DeadLetter, PlatformError> {
-    const SKIP: &str = "update lanes set last_seq = $5, gap = 1, attempts = 0, failing_since = null, \
-                        due_at = case when wanted > $5 then $6 else null end \
-                        where tenant = $1 and subscription_id = $2 and key = $3 and last_seq = $4";
     let ctx = tx.ctx().clone();
     let nothing = || PlatformError::not_found("event that holds up the key", &key.key);
     let subscription = subscription_get(tx, key.subscription).await?;
     let lane = lane_get(tx, key).await?.filter(|lane| lane.due_at.is_some()).ok_or_else(nothing)?;
     let next = lane_events(tx, key, &lane, &subscription.types, 1).await?;
     let (place, event) = next.into_iter().next().ok_or_else(nothing)?;
-    let (tenant, now) = (ctx.tenant().id, ctx.now());
-    let statement = tx.platform_query(SKIP).text(tenant).text(key.subscription).bind(&key.key).bind(lane.last_seq);
-    if statement.bind(place).bind(now).execute().await? != 1 {
+    if !lane_step_over(tx, key, lane.last_seq, place).await? {
         return Err(nothing());
     }
+    let now = ctx.now();
     let letter = DeadLetter {
         id: DeadLetterId::generate(&ctx.env),
         subscription: subscription.id,

@@ -1,7 +1,8 @@
 //! Reading what happened.
 
 use heptad_model::id::EventId;
-use heptad_model::{Event, Page, PageRequest};
+use heptad_model::page::PageError;
+use heptad_model::{Event, Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 
 use crate::PlatformError;
@@ -31,16 +32,39 @@ pub struct EventQuery {
     pub kind: String,
     /// About this thing.
     pub key: String,
+    /// From this moment on.
+    pub from: Option<Millis>,
+    /// Before this moment.
+    pub until: Option<Millis>,
 }
 
-/// The tenant's events, the latest first.
+/// Greater than every id.
+const AFTER_ALL: &str = "~";
+
+/// The tenant's events, the latest first; those about one thing in the order of their numbers.
 pub async fn event_list(tx: &mut Tx, query: &EventQuery, page: &PageRequest) -> Result<Page<Event>, PlatformError> {
     const LIST: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
-                        target, data from events where tenant_id = $1 and ($2 = '' or id < $2) \
-                        and ($3 = '' or kind = $3) and ($4 = '' or key = $4) order by id desc limit $5";
-    let statement = tx.query(LIST).bind(page.after()).bind(&query.kind).bind(&query.key);
-    let rows = statement.bind(page.fetch()).fetch_all(event).await?;
-    Ok(page.page(rows, |event| event.id.to_string()))
+                        target, data from events where tenant_id = $1 and id >= $2 and id < $3 \
+                        and ($4 = '' or kind = $4) order by id desc limit $5";
+    // Over the unique key (tenant_id, key, seq): what is told of one thing is found without a look at the others.
+    const ABOUT: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
+                         target, data from events where tenant_id = $1 and id >= $2 and id < $3 \
+                         and ($4 = '' or kind = $4) and key = $6 and seq < $7 order by seq desc limit $5";
+    let from = query.from.map(EventId::floor).unwrap_or_default();
+    let until = query.until.map_or_else(|| AFTER_ALL.to_owned(), EventId::floor);
+    let after = page.after();
+    if query.key.is_empty() {
+        let until = if after.is_empty() { until } else { until.min(after.to_owned()) };
+        let statement = tx.query(LIST).bind(from).bind(until).bind(&query.kind).bind(page.fetch());
+        return Ok(page.page(statement.fetch_all(event).await?, |event| event.id.to_string()));
+    }
+    let before = match after {
+        "" => i64::MAX,
+        after => after.parse().map_err(|_| PageError::Cursor)?,
+    };
+    let statement = tx.query(ABOUT).bind(from).bind(until).bind(&query.kind).bind(page.fetch());
+    let rows = statement.bind(&query.key).bind(before).fetch_all(event).await?;
+    Ok(page.page(rows, |event| event.seq.to_string()))
 }
 
 /// One event.

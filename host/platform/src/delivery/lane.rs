@@ -263,6 +263,16 @@ pub async fn lane_put_off(
     Ok(statement.bind(until).bind(failed).bind(now).execute().await? == 1)
 }
 
+/// Moves a lane behind an event that a person skips, from where it was thought to be; whether it was there.
+pub(super) async fn lane_step_over(tx: &mut Tx, key: &LaneKey, from: i64, to: i64) -> Result<bool, StoreError> {
+    const STEP: &str = "update lanes set last_seq = $5, gap = 1, attempts = 0, failing_since = null, \
+                        due_at = case when wanted > $5 then $6 else null end \
+                        where tenant = $1 and subscription_id = $2 and key = $3 and last_seq = $4";
+    let (tenant, now) = (tx.ctx().tenant().id, tx.ctx().now());
+    let statement = tx.platform_query(STEP).text(tenant).text(key.subscription).bind(&key.key);
+    Ok(statement.bind(from).bind(to).bind(now).execute().await? == 1)
+}
+
 /// Lets all lanes of a subscription that wait be tried now.
 pub async fn lanes_hurry(tx: &mut Tx, subscription: SubscriptionId) -> Result<u64, StoreError> {
     // Those that are due already, too: whoever is about to put one off finds that it has changed.
@@ -270,37 +280,4 @@ pub async fn lanes_hurry(tx: &mut Tx, subscription: SubscriptionId) -> Result<u6
         "update lanes set due_at = $3 where tenant = $1 and subscription_id = $2 and due_at is not null";
     let (tenant, now) = (tx.ctx().tenant().id, tx.ctx().now());
     tx.platform_query(HURRY).text(tenant).text(subscription).bind(now).execute().await
-}
-
-/// A lane that is behind, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// What the events are about.
-    pub key: String,
-    /// How many numbers it is behind; some may be of types that nobody asked for.
-    pub behind: i64,
-    /// How often the next one was tried.
-    pub attempts: u32,
-    /// Since when it fails.
-    pub failing_since: Option<Millis>,
-    /// When it is tried next.
-    pub due_at: Millis,
-}
-
-/// The lanes of a subscription that are behind, those that fail longest first; at most so many.
-pub async fn lanes_waiting(tx: &mut Tx, subscription: SubscriptionId, most: u32) -> Result<Vec<Waiting>, StoreError> {
-    const LIST: &str = "select key, last_seq, wanted, attempts, failing_since, due_at from lanes \
-                        where tenant = $1 and subscription_id = $2 and due_at is not null \
-                        order by attempts desc, due_at, key limit $3";
-    let tenant = tx.ctx().tenant().id;
-    let read = |row: &Row| {
-        Ok(Waiting {
-            key: row.text("key")?,
-            behind: row.int("wanted")? - row.int("last_seq")?,
-            attempts: row.count("attempts")?,
-            failing_since: row.opt_int("failing_since")?.map(Millis::new),
-            due_at: row.millis("due_at")?,
-        })
-    };
-    tx.platform_query(LIST).text(tenant).text(subscription).bind(most).fetch_all(read).await
 }

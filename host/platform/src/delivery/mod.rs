@@ -25,8 +25,10 @@ macro_rules! words {
     };
 }
 
+pub mod backlog;
 pub mod dead_letter;
 pub mod event;
+pub mod fate;
 pub mod lane;
 pub mod log;
 pub mod replay;

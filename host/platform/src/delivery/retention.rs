@@ -7,7 +7,7 @@ use heptad_store::{StoreError, Tx};
 /// How long events and dead letters are kept.
 const EVENTS_KEPT_FOR: i64 = 30 * DAY;
 /// How long the log of deliveries is kept.
-const DELIVERIES_KEPT_FOR: i64 = 7 * DAY;
+pub(super) const DELIVERIES_KEPT_FOR: i64 = 7 * DAY;
 
 /// Removes up to `most` events that are older than 30 days; how many there were. One that is still in
 /// the outbox stays.

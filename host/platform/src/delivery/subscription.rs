@@ -52,7 +52,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    fn of(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.parse("id")?,
             kind: row.parse("kind")?,

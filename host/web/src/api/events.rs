@@ -6,12 +6,13 @@ use heptad_model::id::{EventId, TenantId};
 use heptad_model::{Event, EventType, Locale};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::event::{EventQuery, event_get, event_list};
-use heptad_platform::delivery::log::{Delivery, delivery_of_event};
+use heptad_platform::delivery::fate::{Received, event_fates};
+use heptad_platform::delivery::log::delivery_of_event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shared::PageOut;
+use super::shared::{PageOut, moment, moment_in};
 use super::subscriptions::DeliveryOut;
 use crate::auth::{Anyone, Staff};
 use crate::error::{ApiError, ApiResult};
@@ -135,11 +136,42 @@ impl EventOut {
     }
 }
 
+/// What became of an event at a subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReceivedOut {
+    /// Who asked for it.
+    #[schema(example = "sub_01a216219c6f7211a57c10644d9c3041")]
+    pub subscription: String,
+    /// Its name among those of its owner.
+    #[schema(example = "paid-orders")]
+    pub name: String,
+    /// `waiting`, `failing` (it is tried again), `ok`, `dead` (given up), `skipped`, `passed-by` (the filter or the
+    /// permissions leave it out, or the subscription did not listen then), or `forgotten` (the log of it is gone).
+    #[schema(example = "ok")]
+    pub state: &'static str,
+    /// When it is tried next, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<String>,
+}
+
+impl From<Received> for ReceivedOut {
+    fn from(one: Received) -> Self {
+        Self {
+            subscription: one.subscription.id.to_string(),
+            name: one.subscription.name,
+            state: one.fate.name(),
+            due_at: moment(one.due_at),
+        }
+    }
+}
+
 /// An event, and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventWithDeliveriesOut {
     /// The event.
     pub event: EventOut,
+    /// What became of it at each subscription that asks for its type.
+    pub subscriptions: Vec<ReceivedOut>,
     /// The attempts to deliver it, the latest first; they are kept for seven days.
     pub deliveries: Vec<DeliveryOut>,
 }
@@ -154,6 +186,10 @@ pub(crate) struct EventPageQuery {
     pub kind: Option<String>,
     /// About this thing alone: an id or a code.
     pub subject: Option<String>,
+    /// From this moment on, in RFC 3339.
+    pub from: Option<String>,
+    /// Before this moment, in RFC 3339.
+    pub until: Option<String>,
     /// The `next` of the page before; absent for the first page.
     pub cursor: Option<String>,
     /// The most items of the page, 1 to 200; 50 when absent.
@@ -166,16 +202,22 @@ pub(super) async fn event_type_list(anyone: Anyone) -> Json<Vec<EventTypeOut>> {
     Json(EventType::ALL.iter().map(|kind| EventTypeOut::new(*kind, anyone.origin.locale)).collect())
 }
 
-/// Lists the shop's events, the latest first, as CloudEvents. They are kept for thirty days.
+/// Lists the shop's events, the latest first, as CloudEvents; those about one thing in the order of their numbers. They
+/// are kept for thirty days.
 #[utoipa::path(get, path = "/v1/events", tag = "events", params(EventPageQuery), responses((status = OK, body = PageOut<EventOut>)))]
 pub(super) async fn event_page(
     State(state): State<AppState>,
     staff: Staff,
     Params(query): Params<EventPageQuery>,
 ) -> ApiResult<Json<PageOut<EventOut>>> {
-    let EventPageQuery { kind, subject, cursor, limit } = query;
+    let EventPageQuery { kind, subject, from, until, cursor, limit } = query;
     let asked = PageQuery { cursor, limit }.request()?;
-    let query = EventQuery { kind: kind.unwrap_or_default(), key: subject.unwrap_or_default() };
+    let query = EventQuery {
+        kind: kind.unwrap_or_default(),
+        key: subject.unwrap_or_default(),
+        from: from.map(|text| moment_in("from", &text)).transpose()?,
+        until: until.map(|text| moment_in("until", &text)).transpose()?,
+    };
     if !query.kind.is_empty() && EventType::parse(&query.kind).is_none() {
         return Err(ApiError::invalid("type", "one of `/v1/event-types`"));
     }
@@ -193,9 +235,15 @@ pub(super) async fn event_read(
 ) -> ApiResult<Json<EventWithDeliveriesOut>> {
     let read = async |mut tx| {
         let event = event_get(&mut tx, id).await?;
-        Ok::<(Event, Vec<Delivery>), PlatformError>((event, delivery_of_event(&mut tx, id).await?))
+        let deliveries = delivery_of_event(&mut tx, id).await?;
+        let received = event_fates(&mut tx, &event, &deliveries).await?;
+        Ok::<_, PlatformError>((event, received, deliveries))
     };
-    let (event, deliveries) = state.store.read(&staff.ctx, read).await?;
-    let event = EventOut::new(event, staff.ctx.tenant().id);
-    Ok(Json(EventWithDeliveriesOut { event, deliveries: deliveries.into_iter().map(DeliveryOut::from).collect() }))
+    let (event, received, deliveries) = state.store.read(&staff.ctx, read).await?;
+    let reader = staff.ctx.locale;
+    Ok(Json(EventWithDeliveriesOut {
+        event: EventOut::new(event, staff.ctx.tenant().id),
+        subscriptions: received.into_iter().map(ReceivedOut::from).collect(),
+        deliveries: deliveries.into_iter().map(|one| DeliveryOut::new(one, reader)).collect(),
+    }))
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use heptad_model::Millis;
 use heptad_model::id::{DeadLetterId, EventId, ReplayId, SubscriptionId};
+use heptad_model::{Locale, Millis};
 use heptad_platform::delivery::dead_letter::{DeadLetter, dead_letter_discard, dead_letter_list, dead_letter_replay};
 use heptad_platform::delivery::replay::{Replay, ReplayOf, replay_cancel, replay_create, replay_list};
 use heptad_platform::delivery::subscription::subscription_get;
@@ -12,8 +12,9 @@ use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::shared::PageOut;
+use super::shared::{PageOut, moment_in};
 use crate::auth::Staff;
+use crate::console::cause_sentence;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Body, PageQuery, Params, PathOf};
 use crate::state::AppState;
@@ -43,6 +44,9 @@ pub(crate) struct DeadLetterOut {
     /// A stable word for the last failure; `loop` for an event that came of itself, `skipped` for one that a person skipped.
     #[schema(example = "plugin-error")]
     pub code: String,
+    /// The same in a sentence, in the reader's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What it said, in English, for developers.
     pub message: String,
     /// `open`, `replayed` or `discarded`.
@@ -52,8 +56,8 @@ pub(crate) struct DeadLetterOut {
     pub at: String,
 }
 
-impl From<DeadLetter> for DeadLetterOut {
-    fn from(letter: DeadLetter) -> Self {
+impl DeadLetterOut {
+    pub(crate) fn new(letter: DeadLetter, reader: Locale) -> Self {
         Self {
             id: letter.id.to_string(),
             subscription: letter.subscription.to_string(),
@@ -62,6 +66,7 @@ impl From<DeadLetter> for DeadLetterOut {
             subject: letter.key,
             sequence: letter.seq,
             attempts: letter.attempts,
+            cause: cause_sentence(reader, &letter.code),
             code: letter.code,
             message: letter.message,
             state: letter.state.name(),
@@ -149,7 +154,8 @@ pub(super) async fn dead_letter_page(
         subscription_get(&mut tx, id).await?;
         dead_letter_list(&mut tx, id, of, &asked).await
     };
-    Ok(Json(PageOut::of(state.store.read(&staff.ctx, read).await?, DeadLetterOut::from)))
+    let found = state.store.read(&staff.ctx, read).await?;
+    Ok(Json(PageOut::of(found, |letter| DeadLetterOut::new(letter, staff.ctx.locale))))
 }
 
 /// Tells an event that was given up once more.
@@ -171,7 +177,7 @@ pub(super) async fn dead_letter_aside(
     PathOf(id): PathOf<DeadLetterId>,
 ) -> ApiResult<Json<DeadLetterOut>> {
     let letter = state.store.write(&staff.ctx, async |mut tx| dead_letter_discard(&mut tx, id).await).await?;
-    Ok(Json(letter.into()))
+    Ok(Json(DeadLetterOut::new(letter, staff.ctx.locale)))
 }
 
 /// Lists the replays of a subscription, the latest first.
@@ -209,14 +215,11 @@ pub(super) async fn replay_post(
 
 impl ReplayIn {
     fn of(self, now: Millis) -> ApiResult<ReplayOf> {
-        let moment = |field: &'static str, text: &str| {
-            Millis::parse_rfc3339(text).ok_or_else(|| ApiError::invalid(field, "a moment in RFC 3339"))
-        };
         match (self.events, self.from) {
             (Some(events), None) if self.until.is_none() => Ok(ReplayOf::Events(events)),
             (None, Some(from)) => {
-                let until = self.until.map(|until| moment("until", &until)).transpose()?.unwrap_or(now);
-                Ok(ReplayOf::Range(moment("from", &from)?, until))
+                let until = self.until.map(|until| moment_in("until", &until)).transpose()?.unwrap_or(now);
+                Ok(ReplayOf::Range(moment_in("from", &from)?, until))
             }
             _ => Err(ApiError::invalid("events", "either `events`, or `from` with or without `until`")),
         }

@@ -74,3 +74,8 @@ impl<T> PageOut<T> {
 pub(crate) fn moment(at: Option<Millis>) -> Option<String> {
     at.map(Millis::rfc3339)
 }
+
+/// A moment that a field gives in RFC 3339; else 422 with the field's name.
+pub(crate) fn moment_in(field: &'static str, text: &str) -> ApiResult<Millis> {
+    Millis::parse_rfc3339(text).ok_or_else(|| ApiError::invalid(field, "a moment in RFC 3339"))
+}

@@ -2,20 +2,24 @@
 
 use axum::Json;
 use axum::extract::State;
+use heptad_model::Locale;
 use heptad_model::id::SubscriptionId;
 use heptad_platform::PlatformError;
+use heptad_platform::delivery::backlog::{Backlog, Waiting, backlogs, lanes_waiting};
 use heptad_platform::delivery::dead_letter::{dead_letter_counts, lane_skip};
-use heptad_platform::delivery::lane::{LaneKey, Waiting, lanes_waiting};
+use heptad_platform::delivery::lane::LaneKey;
 use heptad_platform::delivery::log::{Delivery, delivery_list};
 use heptad_platform::delivery::subscription::{
     Subscription, SubscriptionState, subscription_get, subscription_list, subscription_state_put,
 };
+use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::replays::DeadLetterOut;
 use super::shared::{PageOut, moment};
 use crate::auth::Staff;
+use crate::console::cause_sentence;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Body, PageQuery, Params, PathOf};
 use crate::state::AppState;
@@ -50,10 +54,40 @@ pub(crate) struct SubscriptionOut {
     /// How many events were given up and nobody has looked at.
     #[schema(example = 0)]
     pub dead_letters: i64,
+    /// What waits for it, without replays.
+    pub backlog: BacklogOut,
+}
+
+/// What waits for a subscription.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BacklogOut {
+    /// Events of how many keys.
+    #[schema(example = 2)]
+    pub keys: i64,
+    /// How many numbers it is behind in all; some may be of types that it does not ask for.
+    #[schema(example = 5)]
+    pub events: i64,
+    /// How many keys are held up by an event that fails.
+    #[schema(example = 1)]
+    pub failing_keys: i64,
+    /// When the event happened that waits longest, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_at: Option<String>,
+}
+
+impl From<Backlog> for BacklogOut {
+    fn from(backlog: Backlog) -> Self {
+        Self {
+            keys: backlog.keys,
+            events: backlog.events,
+            failing_keys: backlog.failing,
+            oldest_at: moment(backlog.oldest),
+        }
+    }
 }
 
 impl SubscriptionOut {
-    fn new(subscription: Subscription, counts: &[(SubscriptionId, i64)]) -> Self {
+    fn new(subscription: Subscription, counts: &[(SubscriptionId, i64)], backlog: Backlog) -> Self {
         let letters = counts.iter().find(|(id, _)| *id == subscription.id);
         Self {
             id: subscription.id.to_string(),
@@ -64,6 +98,7 @@ impl SubscriptionOut {
             filter: subscription.filter,
             state: subscription.state.name(),
             dead_letters: letters.map_or(0, |(_, letters)| *letters),
+            backlog: backlog.into(),
         }
     }
 }
@@ -85,16 +120,39 @@ pub(crate) struct WaitingOut {
     pub failing_since: Option<String>,
     /// When it is tried next, in RFC 3339.
     pub due_at: String,
+    /// The next event; absent where what waited is not kept any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The next event's type.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(example = "order.paid")]
+    pub kind: Option<String>,
+    /// A stable word for the cause of its last failure.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(example = "deadline")]
+    pub code: String,
+    /// The same in a sentence, in the reader's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// What it said, in English, for developers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
-impl From<Waiting> for WaitingOut {
-    fn from(one: Waiting) -> Self {
+impl WaitingOut {
+    fn new(one: Waiting, reader: Locale) -> Self {
+        let (event, kind) = one.next.unzip();
         Self {
             key: one.key,
             behind: one.behind,
             attempts: one.attempts,
             failing_since: moment(one.failing_since),
             due_at: one.due_at.rfc3339(),
+            event: event.map(|id| id.to_string()),
+            kind,
+            cause: cause_sentence(reader, &one.code),
+            code: one.code,
+            message: one.message,
         }
     }
 }
@@ -141,6 +199,9 @@ pub(crate) struct DeliveryOut {
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(example = "deadline")]
     pub code: String,
+    /// The same in a sentence, in the reader's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What it said, in English, for developers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
@@ -151,8 +212,8 @@ pub(crate) struct DeliveryOut {
     pub at: String,
 }
 
-impl From<Delivery> for DeliveryOut {
-    fn from(one: Delivery) -> Self {
+impl DeliveryOut {
+    pub(crate) fn new(one: Delivery, reader: Locale) -> Self {
         Self {
             id: one.id.to_string(),
             subscription: one.subscription.to_string(),
@@ -163,6 +224,7 @@ impl From<Delivery> for DeliveryOut {
             attempt: one.attempt,
             replay: one.replay.map(|id| id.to_string()),
             outcome: one.outcome.name(),
+            cause: cause_sentence(reader, &one.code),
             code: one.code,
             message: one.message,
             micros: one.micros,
@@ -201,10 +263,12 @@ pub(super) async fn subscription_all(
 ) -> ApiResult<Json<Vec<SubscriptionOut>>> {
     let read = async |mut tx| {
         let all = subscription_list(&mut tx).await?;
-        Ok::<_, PlatformError>((all, dead_letter_counts(&mut tx).await?))
+        let counts = dead_letter_counts(&mut tx).await?;
+        let backlogs = backlogs(&mut tx, &all).await?;
+        let show = |(one, backlog)| SubscriptionOut::new(one, &counts, backlog);
+        Ok::<_, PlatformError>(all.into_iter().zip(backlogs).map(show).collect())
     };
-    let (all, counts) = state.store.read(&staff.ctx, read).await?;
-    Ok(Json(all.into_iter().map(|one| SubscriptionOut::new(one, &counts)).collect()))
+    Ok(Json(state.store.read(&staff.ctx, read).await?))
 }
 
 /// Shows a subscription with the keys that it is behind with.
@@ -216,13 +280,19 @@ pub(super) async fn subscription_read(
 ) -> ApiResult<Json<SubscriptionWithWaitingOut>> {
     let read = async |mut tx| {
         let subscription = subscription_get(&mut tx, id).await?;
-        let counts = dead_letter_counts(&mut tx).await?;
-        let waiting = lanes_waiting(&mut tx, id, WAITING).await?;
-        Ok::<_, PlatformError>((SubscriptionOut::new(subscription, &counts), waiting))
+        let waiting = lanes_waiting(&mut tx, &subscription, WAITING).await?;
+        Ok::<_, PlatformError>((shown(&mut tx, subscription).await?, waiting))
     };
     let (subscription, waiting) = state.store.read(&staff.ctx, read).await?;
-    let waiting = waiting.into_iter().map(WaitingOut::from).collect();
+    let waiting = waiting.into_iter().map(|one| WaitingOut::new(one, staff.ctx.locale)).collect();
     Ok(Json(SubscriptionWithWaitingOut { subscription, waiting }))
+}
+
+/// A subscription with what is counted about it.
+async fn shown(tx: &mut Tx, subscription: Subscription) -> Result<SubscriptionOut, PlatformError> {
+    let counts = dead_letter_counts(tx).await?;
+    let backlog = backlogs(tx, std::slice::from_ref(&subscription)).await?;
+    Ok(SubscriptionOut::new(subscription, &counts, backlog.into_iter().next().unwrap_or_default()))
 }
 
 async fn put(
@@ -233,7 +303,7 @@ async fn put(
 ) -> ApiResult<Json<SubscriptionOut>> {
     let put = async |mut tx| {
         let subscription = subscription_state_put(&mut tx, id, to).await?;
-        Ok::<_, PlatformError>(SubscriptionOut::new(subscription, &dead_letter_counts(&mut tx).await?))
+        shown(&mut tx, subscription).await
     };
     Ok(Json(state.store.write(&staff.ctx, put).await?))
 }
@@ -269,7 +339,7 @@ pub(super) async fn subscription_skip(
 ) -> ApiResult<Json<DeadLetterOut>> {
     let lane = LaneKey { subscription: id, key: body.key };
     let letter = state.store.write(&staff.ctx, async |mut tx| lane_skip(&mut tx, &lane).await).await?;
-    Ok(Json(letter.into()))
+    Ok(Json(DeadLetterOut::new(letter, staff.ctx.locale)))
 }
 
 /// Lists the attempts to deliver to a subscription, the latest first. They are kept for seven days.
@@ -288,5 +358,6 @@ pub(super) async fn delivery_page(
         subscription_get(&mut tx, id).await?;
         delivery_list(&mut tx, id, outcome, &asked).await
     };
-    Ok(Json(PageOut::of(state.store.read(&staff.ctx, read).await?, DeliveryOut::from)))
+    let found = state.store.read(&staff.ctx, read).await?;
+    Ok(Json(PageOut::of(found, |one| DeliveryOut::new(one, staff.ctx.locale))))
 }

@@ -2,6 +2,7 @@
 
 use heptad_model::{Currency, Locale, Millis, Minor};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// The sign before negative amounts.
@@ -40,6 +41,17 @@ impl Look {
     /// A moment to the minute in the zone: `2026-01-02 11:04`, `2 Jan 2026, 11:04`.
     pub(super) fn time(&self, moment: Millis) -> String {
         self.strftime(moment, "%Y-%m-%d %H:%M", "%-d %b %Y, %H:%M")
+    }
+
+    /// A moment to the second in the zone.
+    pub(super) fn moment(&self, moment: Millis) -> String {
+        self.strftime(moment, "%Y-%m-%d %H:%M:%S", "%-d %b %Y, %H:%M:%S")
+    }
+
+    /// Reads what a field for a day and a time of day holds, in the zone; `None` for what is none.
+    pub(super) fn field_parse(&self, text: &str) -> Option<Millis> {
+        let there: DateTime = text.trim().parse().ok()?;
+        Some(Millis::new(there.to_zoned(self.zone.clone()).ok()?.timestamp().as_millisecond()))
     }
 
     /// The day of a moment in the zone.
@@ -187,6 +199,20 @@ mod tests {
         assert_eq!(Look::new(Locale::ZhCn, "Asia/Shanghai").time(moment), "2026-01-02 11:04");
         assert_eq!(Look::new(Locale::En, "America/New_York").time(moment), "1 Jan 2026, 22:04");
         assert_eq!(Look::new(Locale::En, "no/where").date(moment), "2 Jan 2026");
+        assert_eq!(Look::new(Locale::En, "Asia/Shanghai").moment(moment), "2 Jan 2026, 11:04:05");
+    }
+
+    #[test]
+    fn a_typed_moment_is_read_in_the_tenants_zone() {
+        let look = Look::new(Locale::En, "Asia/Shanghai");
+        for (text, expected) in [
+            ("2026-01-02T11:04", Some(1_767_323_040_000)),
+            (" 2026-01-02T11:04:05 ", Some(1_767_323_045_000)),
+            ("", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(look.field_parse(text).map(Millis::as_millis), expected, "{text}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod notice;
 mod pages;
 mod settings_form;
 mod shell;
+mod telling;
 mod visit;
 mod why;
 
@@ -30,10 +31,10 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 
 use crate::state::AppState;
-pub(crate) use notice::sentence as notice_sentence;
+pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
-    carts, catalog, customers, failures, installs, limits, notices, orders, overview, people, products, publisher,
-    review, sign_in, tenants, usage,
+    carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders, overview,
+    people, products, publisher, replays, review, sign_in, subscriptions, tenants, usage,
 };
 
 /// The most bytes of a form.
@@ -55,6 +56,18 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/plugins/{install}/uninstall", get(installs::uninstall).post(installs::uninstall_post))
         .route("/plugins/{install}/rearm", post(failures::rearm_post))
         .route("/plugins/{install}/failure", post(failures::failure_post))
+        .route("/events", get(events::list))
+        .route("/events/{event}", get(events::show))
+        .route("/subscriptions", get(subscriptions::list))
+        .route("/subscriptions/{subscription}", get(subscriptions::show))
+        .route("/subscriptions/{subscription}/pause", post(subscriptions::pause_post))
+        .route("/subscriptions/{subscription}/resume", post(subscriptions::resume_post))
+        .route("/subscriptions/{subscription}/skip", post(subscriptions::skip_post))
+        .route("/subscriptions/{subscription}/deliveries", get(deliveries::list))
+        .route("/subscriptions/{subscription}/dead-letters", get(dead_letters::list))
+        .route("/subscriptions/{subscription}/dead-letters/{letter}", post(dead_letters::act))
+        .route("/subscriptions/{subscription}/replays", get(replays::list).post(replays::create))
+        .route("/subscriptions/{subscription}/replays/{replay}", post(replays::cancel))
         .route("/usage", get(usage::show))
         .route("/notices", get(notices::shop))
         .route("/notices/{notice}", post(notices::shop_post))

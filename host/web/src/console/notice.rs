@@ -40,6 +40,12 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
     }
 }
 
+/// Of what an attempt or a call failed, by its code, in the reader's language; `None` for a code that no sentence is for,
+/// and for none.
+pub(crate) fn cause_sentence(locale: Locale, code: &str) -> Option<String> {
+    known_cause(Words(locale), code)
+}
+
 /// Of what a call failed, by its code: a limit, or one of the causes that traces know.
 pub(super) fn cause(words: Words, code: &str) -> String {
     known_cause(words, code).unwrap_or_else(|| code.to_owned())

@@ -176,6 +176,8 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("", "nav-overview"),
             ("/catalog", "nav-catalog"),
             ("/plugins", "nav-plugins"),
+            ("/events", "nav-events"),
+            ("/subscriptions", "nav-subscriptions"),
             ("/usage", "nav-usage"),
             (NOTICES, "nav-notices"),
             ("/carts", "nav-carts"),

@@ -246,7 +246,11 @@ impl<'a> Browser<'a> {
     /// Follows the link with this text.
     pub(crate) async fn follow(&mut self, page: &Page, text: &str) -> Page {
         self.clicks += 1;
-        self.open(&page.link(text)).await
+        let link = page.link(text);
+        match link.starts_with('?') {
+            true => self.open(&format!("{}{link}", page.path.split('?').next().unwrap_or_default())).await,
+            false => self.open(&link).await,
+        }
     }
 
     /// Sends a form.

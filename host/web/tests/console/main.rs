@@ -4,6 +4,7 @@
 
 mod access;
 mod browser;
+mod events;
 mod fixture;
 mod installing;
 mod notices;

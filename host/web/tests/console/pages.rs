@@ -5,6 +5,7 @@ use heptad_platform::{Role, Scope};
 use heptad_store::both_databases;
 
 use crate::browser::{Browser, Page};
+use crate::events::told;
 use crate::fixture::{World, role};
 
 both_databases! {
@@ -27,10 +28,13 @@ both_databases! {
         let sample = page.forms().into_iter().find(|form| !form.get("sample").is_empty()).unwrap();
         let cart = browser.send(&sample).await.expect(200);
         let order = browser.send(&cart.form("/order")).await.expect(200).path;
-        let shop = ["", "/catalog", "/catalog?q=zzz", "/catalog/member-pricing", "/catalog/hello-discount/install", "/plugins", "/carts", "/orders", "/customers", "/products", "/notices", "/notices?all=1", "/usage", "/usage?by=day"];
+        let (subscription, events) = told(&world, &mut browser, 2).await;
+        let shop = ["", "/catalog", "/catalog?q=zzz", "/catalog/member-pricing", "/catalog/hello-discount/install", "/plugins", "/carts", "/orders", "/customers", "/products", "/notices", "/notices?all=1", "/usage", "/usage?by=day", "/events", "/events?type=order.paid", "/subscriptions"];
         let mut paths: Vec<String> = shop.iter().map(|end| world.at(end)).collect();
         let tenant = format!("/console/operator/people/{}", world.shop.record.tenant.id);
         paths.extend([install.clone(), format!("{install}/uninstall"), cart.path.clone(), order, tenant]);
+        paths.extend(["", "/deliveries", "/dead-letters", "/replays"].map(|end| world.at(&format!("/subscriptions/{subscription}{end}"))));
+        paths.push(world.at(&format!("/events/{}", events[0].id)));
         paths.extend(
             ["/console/publishers/heptad", "/console/publishers/heptad/upload", "/console/publishers/heptad/plugins/member-pricing", "/console/publishers/heptad/notices"]
                 .map(str::to_owned),
@@ -95,6 +99,8 @@ both_databases! {
             ("/customers", "They come with imported orders"),
             ("/products", "heptad import orders"),
             ("/carts", "No products yet"),
+            ("/events", "it is told here"),
+            ("/subscriptions", "its subscriptions stand here"),
         ] {
             browser.open(&format!("/console/shops/empty{end}")).await.expect(200).shows(why);
         }
@@ -167,6 +173,17 @@ fn sound(page: &Page) {
             "choice-",
             "severity-",
             "limit-name-",
+            "events-",
+            "fate-",
+            "subscription-",
+            "subscriptions-",
+            "waiting-",
+            "deliveries-",
+            "delivery-",
+            "letters-",
+            "letter-",
+            "replay-",
+            "replays-",
         ];
         assert!(
             !is_key || !families.iter().any(|family| word.starts_with(family)),

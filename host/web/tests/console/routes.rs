@@ -6,6 +6,7 @@ use heptad_store::both_databases;
 use heptad_web::testing::repacked;
 
 use crate::browser::{Browser, Form, Page};
+use crate::events::told;
 use crate::fixture::{World, role, submit};
 
 /// Who may open or send it.
@@ -31,6 +32,13 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /plugins", Shop, &[]),
     ("shop /plugins/{install}", Shop, &[Owner]),
     ("shop /plugins/{install}/uninstall", Owner, &[Owner]),
+    ("shop /events", Shop, &[]),
+    ("shop /events/{event}", Shop, &[]),
+    ("shop /subscriptions", Shop, &[]),
+    ("shop /subscriptions/{subscription}", Shop, &[]),
+    ("shop /subscriptions/{subscription}/deliveries", Shop, &[]),
+    ("shop /subscriptions/{subscription}/dead-letters", Shop, &[]),
+    ("shop /subscriptions/{subscription}/replays", Shop, &[Shop]),
     ("shop /usage", Shop, &[]),
     ("shop /notices", Shop, &[]),
     ("shop /carts", Shop, &[Shop]),
@@ -63,6 +71,11 @@ const FORMS: &[(&str, Who)] = &[
     ("shop /plugins/{install}/disable", Owner),
     ("shop /plugins/{install}/rearm", Shop),
     ("shop /plugins/{install}/failure", Owner),
+    ("shop /subscriptions/{subscription}/pause", Shop),
+    ("shop /subscriptions/{subscription}/resume", Shop),
+    ("shop /subscriptions/{subscription}/skip", Shop),
+    ("shop /subscriptions/{subscription}/dead-letters/{letter}", Shop),
+    ("shop /subscriptions/{subscription}/replays/{replay}", Shop),
     ("shop /notices/{notice}", Shop),
     ("publishing /notices/{notice}", Publisher),
     ("operating /notices/{notice}", Operator),
@@ -183,6 +196,7 @@ async fn things(world: &World) -> Vec<(&'static str, String)> {
     let mut reviewer = Browser::new(&world.host, "en");
     let version = reviewer.sign_in(&operator.login).await.expect(200).link("Hello discount");
     let tail = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    let (subscription, events) = told(world, &mut browser, 1).await;
     vec![
         ("shop /", "/console/shops/tea/".to_owned()),
         ("publishing /", "/console/publishers/heptad/".to_owned()),
@@ -190,6 +204,10 @@ async fn things(world: &World) -> Vec<(&'static str, String)> {
         ("tea/catalog/{plugin}/install", "tea/catalog/purchase-limits/install".to_owned()),
         ("{plugin}", "member-pricing".to_owned()),
         ("{install}", install),
+        ("{event}", events[0].id.to_string()),
+        ("{subscription}", subscription.to_string()),
+        ("{letter}", "ded_00000000000000000000000000000000".to_owned()),
+        ("{replay}", "rpl_00000000000000000000000000000000".to_owned()),
         ("{notice}", "ntc_00000000000000000000000000000000".to_owned()),
         ("{cart}", cart),
         ("{order}", order),

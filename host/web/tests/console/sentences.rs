@@ -94,6 +94,10 @@ fn every_sentence_is_asked_for() {
         "severity-",
         "choice-",
         "breaker-effect-",
+        "fate-",
+        "delivery-",
+        "letter-",
+        "replay-",
     ];
     let idle: Vec<_> = sentences("en")
         .into_keys()

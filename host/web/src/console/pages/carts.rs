@@ -24,6 +24,7 @@ use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields};
 use crate::console::notice;
 use crate::console::shell::{Shell, page, page_with};
+use crate::console::telling;
 use crate::console::why::{Reader, Why};
 use crate::state::AppState;
 
@@ -123,6 +124,7 @@ struct Price {
 struct CartPage {
     shell: Shell,
     url: String,
+    events_url: String,
     customer: Option<CustomerRow>,
     lines: Vec<LineRow>,
     price: Option<Price>,
@@ -238,6 +240,7 @@ fn cart_page(shop: Shop, found: Found, asked: &Asked) -> CartPage {
     };
     CartPage {
         url: shop.url(format_args!("/carts/{}", cart.id)),
+        events_url: telling::events_url(&shop, cart.id),
         customer: customer.as_ref().map(CustomerRow::of),
         lines,
         price,

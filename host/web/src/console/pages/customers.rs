@@ -16,6 +16,7 @@ use crate::console::desk::Shop;
 use crate::console::failure::ConsoleResult;
 use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::shell::{Shell, page, page_with};
+use crate::console::telling;
 use crate::state::AppState;
 
 /// Customers on a page.
@@ -67,6 +68,7 @@ pub(in crate::console) async fn list(
 struct CustomerPage {
     shell: Shell,
     url: String,
+    events_url: String,
     title: String,
     code: String,
     email: Option<String>,
@@ -80,6 +82,7 @@ struct CustomerPage {
 fn customer_page(shop: Shop, customer: &Customer) -> CustomerPage {
     CustomerPage {
         url: shop.url(format_args!("/customers/{}", customer.id)),
+        events_url: telling::events_url(&shop, customer.id),
         title: customer_title(customer),
         code: customer.code.clone(),
         email: customer.email.clone(),

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::id::InstallId;
 use heptad_platform::breaker::{Breaker, breaker_list};
+use heptad_platform::delivery::subscription::Subscription;
 use heptad_platform::install::{
     Install, install_delete, install_disable, install_enable, install_get, install_grants_put, install_list,
     install_reorder, install_settings_put,
@@ -14,6 +15,7 @@ use heptad_platform::{FieldError, PlatformError};
 use serde_json::Value;
 
 use super::failures::{self, PointView};
+use super::subscriptions::{self, SubscriptionRow};
 use super::{catalog, go};
 use crate::console::consent::{self, Group};
 use crate::console::desk::Shop;
@@ -77,6 +79,7 @@ struct InstallPage {
     enabled: bool,
     since: String,
     points: Vec<PointView>,
+    subscriptions: Vec<SubscriptionRow>,
     has_settings: bool,
     form: SettingsForm,
     groups: Vec<Group>,
@@ -96,14 +99,15 @@ impl InstallPage {
     }
 }
 
-/// An install with the breakers of the shop.
+/// An install with the breakers of the shop, and its subscriptions.
 struct Seen {
     install: Install,
     breakers: Vec<Breaker>,
+    subscriptions: Vec<SubscriptionRow>,
 }
 
 fn install_page(shop: Shop, seen: &Seen, values: &Value, errors: &[FieldError]) -> InstallPage {
-    let Seen { install, breakers } = seen;
+    let Seen { install, breakers, subscriptions } = seen;
     let (name, summary) = catalog::title(&shop, &install.manifest);
     let groups = consent::groups(shop.words(), &install.manifest, Some(install.granted));
     InstallPage {
@@ -115,6 +119,7 @@ fn install_page(shop: Shop, seen: &Seen, values: &Value, errors: &[FieldError]) 
         enabled: install.is_enabled(),
         since: shop.look.time(install.created_at),
         points: failures::points(&shop, install, breakers),
+        subscriptions: subscriptions.clone(),
         has_settings: install.manifest.settings.is_some(),
         form: form(shop.words(), &install.manifest, shop.record.tenant.locale, values, errors),
         has_optional: groups.iter().any(|group| group.asks.iter().any(|ask| ask.optional)),
@@ -128,7 +133,10 @@ async fn fetch(state: &AppState, shop: &Shop) -> Result<Seen, Failure> {
     let id: InstallId = shop.id("install")?;
     let read = async |mut tx: heptad_store::Tx| {
         let install = install_get(&mut tx, id).await?;
-        Ok::<_, PlatformError>(Seen { install, breakers: breaker_list(&mut tx).await? })
+        let breakers = breaker_list(&mut tx).await?;
+        let own = |one: &Subscription| one.owner == install.id.to_string();
+        let subscriptions = subscriptions::rows(&mut tx, shop, std::slice::from_ref(&install), own).await?;
+        Ok::<_, PlatformError>(Seen { install, breakers, subscriptions })
     };
     Ok(state.store.read(&shop.ctx, read).await?)
 }

@@ -3,6 +3,9 @@
 pub(super) mod carts;
 pub(super) mod catalog;
 pub(super) mod customers;
+pub(super) mod dead_letters;
+pub(super) mod deliveries;
+pub(super) mod events;
 pub(super) mod failures;
 pub(super) mod installs;
 pub(super) mod limits;
@@ -12,8 +15,10 @@ pub(super) mod overview;
 pub(super) mod people;
 pub(super) mod products;
 pub(super) mod publisher;
+pub(super) mod replays;
 pub(super) mod review;
 pub(super) mod sign_in;
+pub(super) mod subscriptions;
 pub(super) mod tenants;
 pub(super) mod usage;
 

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use heptad_model::id::{InstallId, NoticeId, PublisherId};
+use heptad_model::id::{InstallId, NoticeId, PublisherId, SubscriptionId};
 use heptad_model::{Origin, Page};
 use heptad_platform::notice::{
-    Notice, Severity, notice_acknowledge, notice_list, platform_notice_acknowledge, platform_notice_list,
+    Notice, NoticeKind, Severity, notice_acknowledge, notice_list, platform_notice_acknowledge, platform_notice_list,
 };
 
 use super::go;
@@ -31,8 +31,8 @@ pub(in crate::console) struct InboxListing {
 struct NoticeRow {
     /// Where it is acknowledged.
     url: String,
-    /// The plugin's page, where the reader has one.
-    about: Option<String>,
+    /// The page of what it is about, where the reader has one, and the link's words.
+    about: Option<(String, String)>,
     sentence: String,
     severity: String,
     tone: &'static str,
@@ -57,7 +57,7 @@ fn inbox(
     look: &Look,
     found: Page<Notice>,
     all: bool,
-    about: impl Fn(&Notice) -> Option<String>,
+    about: impl Fn(&Notice) -> Option<(String, String)>,
 ) -> ConsoleResult {
     let words = shell.words;
     let row = |notice: &Notice| NoticeRow {
@@ -122,8 +122,17 @@ pub(in crate::console) async fn shop(
 ) -> ConsoleResult {
     let (unread, asked) = (!listing.all(), listing.page()?);
     let found = state.store.read(&shop.ctx, async |mut tx| notice_list(&mut tx, unread, &asked).await).await?;
-    let base = shop.shell.base.clone();
-    let about = |notice: &Notice| InstallId::parse(&notice.subject).ok().map(|id| format!("{base}/plugins/{id}"));
+    let (base, words) = (shop.shell.base.clone(), shop.words());
+    let about = |notice: &Notice| match notice.kind {
+        NoticeKind::EventDead => {
+            let subscription = SubscriptionId::parse(&notice.subject).ok()?;
+            Some((format!("{base}/subscriptions/{subscription}/dead-letters"), words.t("notices-about-letters")))
+        }
+        _ => {
+            let install = InstallId::parse(&notice.subject).ok()?;
+            Some((format!("{base}/plugins/{install}"), words.t("notices-about")))
+        }
+    };
     inbox(shop.shell, &shop.look, found, listing.all(), about)
 }
 
@@ -141,8 +150,11 @@ pub(in crate::console) async fn publisher(
     Asks(listing): Asks<InboxListing>,
 ) -> ConsoleResult {
     let found = platform_list(&state, &desk.origin, Some(desk.publisher.id), &listing).await?;
-    let base = desk.shell.base.clone();
-    let about = |notice: &Notice| notice.detail["plugin"].as_str().map(|plugin| format!("{base}/plugins/{plugin}"));
+    let (base, label) = (desk.shell.base.clone(), desk.shell.t("notices-about"));
+    let about = |notice: &Notice| {
+        let plugin = notice.detail["plugin"].as_str()?;
+        Some((format!("{base}/plugins/{plugin}"), label.clone()))
+    };
     inbox(desk.shell, &desk.look, found, listing.all(), about)
 }
 

@@ -21,6 +21,7 @@ use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::look;
 use crate::console::shell::{Shell, page, page_with};
+use crate::console::telling;
 use crate::console::why::{LinePart, Reader, Why};
 use crate::state::AppState;
 
@@ -133,6 +134,7 @@ struct PaymentForm {
 struct OrderPage {
     shell: Shell,
     url: String,
+    events_url: String,
     number: String,
     placed: String,
     status: String,
@@ -233,6 +235,7 @@ fn order_page(shop: Shop, found: Found, form: PaymentForm) -> OrderPage {
     let imported = head.source != "shop";
     OrderPage {
         url: shop.url(format_args!("/orders/{}", head.id)),
+        events_url: telling::events_url(&shop, head.id),
         number: head.number.clone(),
         placed: shop.look.time(head.placed_at),
         status,

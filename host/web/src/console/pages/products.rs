@@ -16,6 +16,7 @@ use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::shell::{Shell, page, page_with};
+use crate::console::telling;
 use crate::state::AppState;
 
 /// Products on a page.
@@ -72,6 +73,7 @@ struct SkuRow {
 struct ProductPage {
     shell: Shell,
     url: String,
+    events_url: String,
     name: String,
     code: String,
     category: String,
@@ -98,6 +100,7 @@ fn product_page(shop: Shop, product: &Product, skus: &[Sku]) -> ProductPage {
     };
     ProductPage {
         url: shop.url(format_args!("/products/{}", product.id)),
+        events_url: telling::events_url(&shop, product.id),
         name: product.name.clone(),
         code: product.code.clone(),
         category: product.category.clone(),
