@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use heptad_model::PageRequest;
-use heptad_platform::delivery::dead_letter::{dead_letter_list, dead_letter_replay};
 use heptad_platform::delivery::backlog::lanes_waiting;
+use heptad_platform::delivery::dead_letter::{dead_letter_list, dead_letter_replay};
 use heptad_platform::delivery::lane::{LaneKey, lanes_hurry};
 use heptad_platform::notice::notice_list;
 use heptad_store::{Tx, both_databases};

@@ -29,12 +29,8 @@ pub async fn backlogs(tx: &mut Tx, of: &[Subscription]) -> Result<Vec<Backlog>, 
                          where tenant = $1 and due_at is not null and key not like 'replay:%' group by subscription_id";
     let tenant = tx.ctx().tenant().id;
     let read = |row: &Row| {
-        let backlog = Backlog {
-            keys: row.int("keys")?,
-            events: row.int("events")?,
-            failing: row.int("failing")?,
-            oldest: None,
-        };
+        let backlog =
+            Backlog { keys: row.int("keys")?, events: row.int("events")?, failing: row.int("failing")?, oldest: None };
         Ok((row.parse::<SubscriptionId>("subscription_id")?, backlog))
     };
     let counted = tx.platform_query(COUNT).text(tenant).fetch_all(read).await?;
@@ -83,11 +79,7 @@ pub struct Waiting {
 }
 
 /// The keys that a subscription is behind with, those that fail most often first; at most so many.
-pub async fn lanes_waiting(
-    tx: &mut Tx,
-    subscription: &Subscription,
-    most: u32,
-) -> Result<Vec<Waiting>, StoreError> {
+pub async fn lanes_waiting(tx: &mut Tx, subscription: &Subscription, most: u32) -> Result<Vec<Waiting>, StoreError> {
     const LIST: &str = "select l.key, l.last_seq, l.wanted, l.attempts, l.failing_since, l.due_at, e.id as next, e.kind, \
                         d.code, d.message from (select key, last_seq, wanted, attempts, failing_since, due_at from lanes \
                         where tenant = $1 and subscription_id = $2 and due_at is not null \

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use heptad_model::Page;
 use heptad_model::id::{EventId, ReplayId, SubscriptionId};
 use heptad_platform::PlatformError;
-use heptad_platform::delivery::replay::{MAX_EVENTS, MAX_IDS, Replay, ReplayOf, replay_cancel, replay_create, replay_list};
+use heptad_platform::delivery::replay::{
+    MAX_EVENTS, MAX_IDS, Replay, ReplayOf, replay_cancel, replay_create, replay_list,
+};
 use heptad_platform::delivery::subscription::subscription_get;
 use heptad_store::Tx;
 

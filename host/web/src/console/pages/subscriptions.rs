@@ -176,9 +176,10 @@ impl WaitingRow {
             attempts: one.attempts,
             since: one.failing_since.map(|at| shop.look.moment(at)),
             due: shop.look.moment(one.due_at),
-            next: one.next.as_ref().map(|(id, kind)| {
-                (telling::title(shop.locale(), kind), shop.url(format_args!("/events/{id}")))
-            }),
+            next: one
+                .next
+                .as_ref()
+                .map(|(id, kind)| (telling::title(shop.locale(), kind), shop.url(format_args!("/events/{id}")))),
             why: Why::of(shop, &one.code, &one.message),
             key: one.key.clone(),
         }
