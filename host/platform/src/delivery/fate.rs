@@ -58,7 +58,7 @@ struct Place {
 }
 
 /// What became of the event at each subscription that asks for its type, by owner and name. `deliveries` are the
-/// attempts to deliver it, the latest first.
+/// attempts to deliver it.
 pub async fn event_fates(tx: &mut Tx, event: &Event, deliveries: &[Delivery]) -> Result<Vec<Received>, StoreError> {
     const PLACES: &str = "select s.id, s.kind, s.owner, s.name, s.types, s.filter, s.state, s.created_at, s.updated_at, \
                           l.last_seq, l.wanted, l.due_at from subscriptions s left join lanes l on l.tenant = $1 \
@@ -80,7 +80,9 @@ pub async fn event_fates(tx: &mut Tx, event: &Event, deliveries: &[Delivery]) ->
         None => subscription.types.contains(&event.kind),
     });
     let received = asked.map(|(subscription, place)| {
-        let own = deliveries.iter().find(|one| one.subscription == subscription.id && one.replay.is_none());
+        let own = deliveries.iter().filter(|one| one.subscription == subscription.id && one.replay.is_none());
+        // However many failed, one ended it; which is later, their ids do not tell where both are of one millisecond.
+        let own = own.max_by_key(|one| one.outcome != DeliveryOutcome::Failed);
         // The log is kept for a shorter time than the event: nothing in it may mean either.
         let is_old = event.at.plus(super::retention::DELIVERIES_KEPT_FOR) < tx.ctx().now();
         let fate = fate(event.seq, place, own.map(|one| one.outcome), is_outgoing, is_old);
