@@ -2,7 +2,8 @@
 //! change rarely.
 //!
 //! [`host`] holds what a plugin may import, one trait per interface, implemented in `heptad-runtime`. [`discount`],
-//! [`cart_validation`] and [`event_handler`] hold what a plugin may export. To add a point, add a module here that maps the shared types.
+//! [`cart_validation`], [`event_handler`] and [`schedule_handler`] hold what a plugin may export. To add a point, add a module
+//! here that maps the shared types.
 
 #![expect(missing_docs, reason = "most of it is generated from wit/, which is documented")]
 
@@ -45,6 +46,16 @@ pub mod event_handler {
     wasmtime::component::bindgen!({
         path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
         world: "heptad:points/event-handler-point",
+        exports: { default: async },
+        with: { "heptad:types/types@0.1.0": crate::host::heptad::types::types },
+    });
+}
+
+/// Plugins that work at times of their own.
+pub mod schedule_handler {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
+        world: "heptad:points/schedule-handler-point",
         exports: { default: async },
         with: { "heptad:types/types@0.1.0": crate::host::heptad::types::types },
     });

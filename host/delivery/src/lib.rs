@@ -6,15 +6,19 @@
 //! on those whose lease it holds (`holdings`). Everything is found again in the database, so a process may die at any
 //! moment ([`steps`]); notices between the parts only hurry.
 //!
-//! To add a kind of receiver: a file like `plugin`, its arm in `worker`.
+//! What plugins do at times of their own comes the same way: `schedules` tells of a run by an event for one subscription.
+//!
+//! To add a kind of receiver: a file like `plugin`, its arms in `receiver`.
 
 mod acks;
 mod holdings;
 mod observe;
 mod plugin;
 mod queue;
+mod receiver;
 mod relay;
 mod retry;
+mod schedules;
 pub mod steps;
 mod tenants;
 mod worker;
@@ -89,6 +93,7 @@ impl Delivery {
         tasks.spawn(queue::fill(self.0.clone()));
         tasks.spawn(worker::dispatch(self.0.clone()));
         tasks.spawn(acks::run(self.0.clone()));
+        tasks.spawn(schedules::run(self.0.clone()));
         while tasks.join_next().await.is_some() {}
     }
 

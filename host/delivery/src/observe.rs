@@ -13,6 +13,11 @@ pub(crate) fn relayed(events: usize) {
     counter!(metric::EVENTS_RELAYED_TOTAL.name).increment(events as u64);
 }
 
+/// Runs of schedules were told of.
+pub(crate) fn due_runs(runs: usize) {
+    counter!(metric::SCHEDULE_RUNS_TOTAL.name).increment(runs as u64);
+}
+
 /// How many lanes are due.
 pub(crate) fn due(lanes: i64) {
     gauge!(metric::EVENTS_LANES_DUE.name).set(lanes as f64);

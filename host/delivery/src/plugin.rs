@@ -1,20 +1,16 @@
 //! Telling a plugin.
 
 use heptad_capabilities::extensions::{Outcome, Serving};
-use heptad_model::{Ctx, Event, Permission, PermissionSet};
-use heptad_runtime::{EventDelivery, REFUSED};
+use heptad_model::{Ctx, Event, Millis};
+use heptad_runtime::{Due, EventDelivery, Handled, REFUSED};
+use serde_json::Value;
 
 use crate::Shared;
-use crate::worker::{SOON, Told, ToldAs};
-
-/// What a plugin may be told: nothing of a type whose permission the merchant did not grant.
-pub(crate) fn may_hear(granted: PermissionSet, permission: Option<Permission>) -> bool {
-    permission.is_none_or(|permission| granted.contains(permission))
-}
+use crate::receiver::{Told, ToldAs};
+use crate::worker::SOON;
 
 /// Tells the plugin of an event.
 pub(crate) async fn tell(shared: &Shared, ctx: &Ctx, plugin: &Serving, event: &Event, how: &ToldAs) -> Told {
-    let now = shared.env.now();
     let delivery = EventDelivery {
         subscription: how.subscription.clone(),
         attempt: how.attempt,
@@ -23,6 +19,27 @@ pub(crate) async fn tell(shared: &Shared, ctx: &Ctx, plugin: &Serving, event: &E
         event: event.clone(),
     };
     let handled = shared.runtime.handle(ctx, plugin, &delivery).await;
+    told(shared, plugin, handled)
+}
+
+/// Lets the plugin do what an event says is due.
+pub(crate) async fn run(shared: &Shared, ctx: &Ctx, plugin: &Serving, event: &Event, how: &ToldAs) -> Told {
+    let number = |name: &str| event.data.get(name).and_then(Value::as_i64);
+    let due = Due {
+        run: event.id,
+        schedule: how.subscription.clone(),
+        at: number("at").map_or(event.at, Millis::new),
+        attempt: how.attempt,
+        missed: number("missed").unwrap_or_default(),
+        by_hand: event.data["cause"] == "person",
+        replayed: how.replayed,
+    };
+    let handled = shared.runtime.run_due(ctx, plugin, &due).await;
+    told(shared, plugin, handled)
+}
+
+fn told(shared: &Shared, plugin: &Serving, handled: Handled) -> Told {
+    let now = shared.env.now();
     let micros = handled.trace.micros;
     match handled.trace.outcome {
         Outcome::Answered => Told::Done { written: handled.written.map(Box::new), micros },

@@ -3,28 +3,26 @@
 use std::sync::Arc;
 
 use heptad_capabilities::CapabilityError;
-use heptad_capabilities::extensions::Serving;
 use heptad_capabilities::members::customer_get;
 use heptad_model::event::{Cause, Fill, MAX_DEPTH};
-use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, InstallId, ReplayId, TenantId};
+use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, ReplayId, TenantId};
 use heptad_model::time::span::{HOUR, SECOND};
-use heptad_model::{Ctx, Event, Filter, Millis, Permission, PermissionSet};
+use heptad_model::{Ctx, Event, Filter, Millis};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::dead_letter::{DeadLetter, DeadLetterState, dead_letter_put};
 use heptad_platform::delivery::event::event_causes;
 use heptad_platform::delivery::lane::{Advance, DueLane, Fence, Lane, lane_events, lane_get, lane_put_off};
 use heptad_platform::delivery::log::{Delivery as Attempt, DeliveryOutcome, deliveries_put};
-use heptad_platform::delivery::subscription::{
-    Subscription, SubscriptionKind, SubscriptionState, subscription_get, subscription_listens,
-};
+use heptad_platform::delivery::subscription::{Subscription, subscription_get, subscription_listens};
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use heptad_store::{OpenTx, REPLAY_PREFIX, StoreError, Tx};
 use serde_json::json;
 
 use crate::acks::{Ack, acknowledge};
+use crate::receiver::{Receiver, Told, ToldAs};
 use crate::relay::{is_for, known};
 use crate::tenants::caused;
-use crate::{Shared, observe, plugin, retry, steps};
+use crate::{Shared, observe, retry, steps};
 
 /// How many events of a lane are told before others have their turn.
 const EVENTS: u32 = 16;
@@ -34,27 +32,6 @@ const CONFLICTS: u32 = 10;
 const RESTS: i64 = HOUR;
 /// How long a lane waits when its receiver cannot be told for a reason that passes by itself.
 pub(crate) const SOON: i64 = SECOND;
-
-/// What came of telling a receiver.
-pub(crate) enum Told {
-    /// It took the event; what it wrote is not committed yet.
-    Done { written: Option<Box<OpenTx>>, micros: u64 },
-    /// It is to be told again at once.
-    Again,
-    /// It cannot be told now, through no fault of the event.
-    NotNow { until: Millis },
-    /// It failed; `is_final` when another attempt cannot succeed.
-    Failed { code: String, message: String, is_final: bool, micros: u64 },
-}
-
-/// How an event is told.
-#[derive(Debug, Clone)]
-pub(crate) struct ToldAs {
-    pub(crate) subscription: String,
-    pub(crate) attempt: u32,
-    pub(crate) gap: bool,
-    pub(crate) replayed: bool,
-}
 
 /// Runs lanes that are due until the process stops.
 pub(crate) async fn dispatch(shared: Arc<Shared>) {
@@ -115,7 +92,7 @@ async fn run(shared: &Shared, tenant: TenantId, due: &DueLane) -> Result<bool, P
     let ctx = shared.tenants.ctx(tenant).await?;
     for _ in 0..CONFLICTS {
         let Some(Read { lane, subscription, events }) = read(shared, &ctx, due).await? else { return Ok(false) };
-        let Some(receiver) = receiver(shared, &ctx, &subscription).await else {
+        let Some(receiver) = Receiver::of(shared, &ctx, &subscription).await else {
             rest(shared, &ctx, due, lane.last_seq).await?;
             return Ok(false);
         };
@@ -176,26 +153,6 @@ async fn rest(shared: &Shared, ctx: &Ctx, due: &DueLane, at: i64) -> Result<(), 
         lane_put_off(&mut tx, &due.lane, at, until, false).await
     };
     Ok(shared.store.write(ctx, rest).await.map(drop)?)
-}
-
-/// Who is told, and what it may hear.
-struct Receiver {
-    plugin: Arc<Serving>,
-    granted: PermissionSet,
-}
-
-/// The receiver of a subscription; `None` while it does not listen, or this process cannot say.
-async fn receiver(shared: &Shared, ctx: &Ctx, subscription: &Subscription) -> Option<Receiver> {
-    if subscription.state == SubscriptionState::Paused {
-        return None;
-    }
-    match subscription.kind {
-        SubscriptionKind::Plugin => {
-            let install = InstallId::parse(&subscription.owner).ok()?;
-            let (plugin, granted) = shared.runtime.handler(ctx, install).await.ok()??;
-            Some(Receiver { plugin, granted })
-        }
-    }
 }
 
 impl Run<'_> {
@@ -259,7 +216,7 @@ impl Run<'_> {
     fn is_wanted(&self, event: &Event) -> bool {
         let is_replay = self.due.lane.key.starts_with(REPLAY_PREFIX);
         (is_replay || is_for(event, &self.subscription, self.filter.as_ref()))
-            && plugin::may_hear(self.receiver.granted, known(event).and_then(|kind| kind.row().permission))
+            && self.receiver.may_hear(known(event).and_then(|kind| kind.row().permission))
     }
 
     async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {
@@ -271,7 +228,7 @@ impl Run<'_> {
             replayed: self.replay().is_some(),
         };
         let event = self.filled(event).await?;
-        let told = plugin::tell(self.shared, &ctx, &self.receiver.plugin, &event, &how).await;
+        let told = self.receiver.tell(self.shared, &ctx, &event, &how).await;
         steps::reached("handled");
         Ok(told)
     }
@@ -281,7 +238,7 @@ impl Run<'_> {
         let mut event = event.clone();
         let fill = known(&event).and_then(|kind| kind.row().fill);
         if fill == Some(Fill::Profile)
-            && self.receiver.granted.contains(Permission::MembersProfileRead)
+            && self.receiver.sees_profiles()
             && let Some(id) = event.data["customer"].as_str().and_then(|id| CustomerId::parse(id).ok())
         {
             let get = async |mut tx: Tx| match customer_get(&mut tx, id).await {

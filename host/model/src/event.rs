@@ -244,6 +244,9 @@ events! {
         "插件已卸载", "A plugin was uninstalled";
     PluginsReordered = "plugin.reordered" v 1 by "tenant" { order words }
         "插件的先后次序已变更", "The order of the plugins changed";
+    ScheduleDue = "schedule.due" v 1 by "schedule"
+        { schedule id("sch"), name text, at time, missed integer, cause text }
+        "插件的定时任务到期", "It is time for what a plugin does on a schedule; told to that plugin alone";
     NoticePosted = "notice.posted" v 1 by "subject" { kind text, severity text, subject text }
         "商家收到一条通知", "The merchant was told something: a limit, a breaker, a plugin that was switched off";
 }
@@ -389,6 +392,12 @@ pub fn partition(tenant: &str, key: &str) -> u32 {
 }
 
 impl NewEvent {
+    /// The same event for one subscription alone.
+    #[must_use]
+    pub fn only_for(self, subscription: SubscriptionId) -> Self {
+        Self { target: Some(subscription), ..self }
+    }
+
     /// Gives the event its place: who did it, when, and what led to it.
     pub fn placed(self, origin: &crate::Origin, seq: i64) -> Event {
         let cause = origin.cause;

@@ -132,6 +132,8 @@ ids! {
     DeadLetterId = "ded", "dead letter";
     /// Events that are delivered again.
     ReplayId = "rpl", "replay";
+    /// What a plugin does at times.
+    ScheduleId = "sch", "schedule";
 }
 
 #[cfg(test)]

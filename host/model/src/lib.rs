@@ -6,6 +6,7 @@
 //! watch has registries of its own, [`metric`] and [`alert`].
 
 pub mod alert;
+pub mod cron;
 pub mod ctx;
 pub mod entropy;
 pub mod event;
@@ -24,6 +25,7 @@ pub mod telemetry;
 pub mod text;
 pub mod time;
 
+pub use cron::{Cron, Zone};
 pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
 pub use event::{Event, EventType, NewEvent};
 pub use filter::Filter;

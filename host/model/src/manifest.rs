@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cron::{Cron, Zone};
 use crate::event::EventType;
 use crate::filter::Filter;
 use crate::locale::Locale;
@@ -14,8 +15,10 @@ use crate::points::Point;
 pub const CONTRACT: &str = "0.1";
 /// The most bytes of a manifest.
 pub const MAX_MANIFEST: usize = 256 * 1024;
-/// The most subscriptions of a manifest.
+/// The most subscriptions of a manifest, and the most schedules.
 pub const MAX_SUBSCRIPTIONS: usize = 32;
+/// The most seconds that a run of a schedule is left to chance.
+pub const MAX_JITTER: u32 = 3_600;
 /// The default memory of a call in MiB, and the most that a manifest may ask for.
 pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 16..=64;
 
@@ -41,6 +44,9 @@ pub struct Manifest {
     /// The events that it wants to hear of, at the point `event.handle`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventWish>,
+    /// What it does at times of its own, at the point `schedule.run`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<ScheduleWish>,
     /// Memory of a call in MiB, 16 to 64; 16 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
@@ -75,6 +81,61 @@ pub struct EventWish {
     /// Which of them, in the language of [`crate::filter`]; all when empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub filter: String,
+}
+
+/// Work that the plugin does at times of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleWish {
+    /// The schedule's name, unique among the schedules and subscriptions of the manifest: a short name.
+    pub name: String,
+    /// When it is due, as a cron expression of five or six fields (see [`crate::cron`]).
+    pub cron: String,
+    /// The IANA name of the time zone whose clocks count; the shop's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// A run begins up to so many seconds later, by chance, so that not all shops begin at once; 0 when absent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub jitter_seconds: u32,
+    /// What becomes of times at which nothing could run; `once` when absent.
+    #[serde(default)]
+    pub missed: MissedRuns,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What becomes of times at which nothing could run: the platform stood still, or the run before was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissedRuns {
+    /// They are left out.
+    Skip,
+    /// One run makes up for all of them.
+    #[default]
+    Once,
+    /// Each is run later, the last ten at most.
+    All,
+}
+
+impl MissedRuns {
+    /// The word in the manifest and the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Once => "once",
+            Self::All => "all",
+        }
+    }
+}
+
+impl std::str::FromStr for MissedRuns {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = [Self::Skip, Self::Once, Self::All].into_iter().find(|policy| policy.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no policy for missed runs"))
+    }
 }
 
 /// A plugin's words in one language.
@@ -177,6 +238,7 @@ impl Manifest {
             return Err(field("permissions", "a permission is listed twice"));
         }
         self.check_events(wishes)?;
+        self.check_schedules()?;
         for locale in Locale::ALL {
             let tag = locale.tag();
             let Some(words) = self.locales.get(tag) else {
@@ -225,6 +287,31 @@ impl Manifest {
                 }
             }
             Filter::parse(&wish.filter).map_err(|error| field(name("filter"), error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn check_schedules(&self) -> Result<(), ManifestError> {
+        if self.schedules.is_empty() == self.points.contains(&Point::ScheduleRun) {
+            return Err(field("schedules", "schedules and the point `schedule.run` go together"));
+        }
+        if self.schedules.len() > MAX_SUBSCRIPTIONS {
+            return Err(field("schedules", format!("at most {MAX_SUBSCRIPTIONS} schedules")));
+        }
+        for (index, wish) in self.schedules.iter().enumerate() {
+            let name = |name: &str| format!("schedules.{index}.{name}");
+            let is_taken = self.schedules[..index].iter().any(|other| other.name == wish.name)
+                || self.events.iter().any(|other| other.name == wish.name);
+            if !is_slug(&wish.name) || is_taken {
+                return Err(field(name("name"), "a short name that no other schedule or subscription has"));
+            }
+            Cron::parse(&wish.cron).map_err(|error| field(name("cron"), error.to_string()))?;
+            if wish.time_zone.as_deref().is_some_and(|zone| Zone::parse(zone).is_none()) {
+                return Err(field(name("time_zone"), "the IANA name of a time zone, such as Asia/Shanghai"));
+            }
+            if wish.jitter_seconds > MAX_JITTER {
+                return Err(field(name("jitter_seconds"), format!("0 to {MAX_JITTER}")));
+            }
         }
         Ok(())
     }

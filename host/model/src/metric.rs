@@ -333,6 +333,12 @@ pub const EVENTS_RELAYED_TOTAL: Metric = counter(
     &[],
     "Events that were matched with subscriptions, whether or not anybody asked for them.",
 );
+/// Runs of schedules.
+pub const SCHEDULE_RUNS_TOTAL: Metric = counter(
+    "heptad_schedule_runs_total",
+    &[],
+    "Runs of plugins' schedules that this process told of, whatever became of them.",
+);
 /// Lanes that are due.
 pub const EVENTS_LANES_DUE: Metric = gauge(
     "heptad_events_lanes_due",
@@ -379,6 +385,7 @@ pub const ALL: &[Metric] = &[
     COMPILATION_SECONDS,
     EVENTS_PARTITIONS,
     EVENTS_RELAYED_TOTAL,
+    SCHEDULE_RUNS_TOTAL,
     EVENTS_LANES_DUE,
     EVENTS_DELIVERIES_TOTAL,
     EVENTS_DELAY_SECONDS,

@@ -64,6 +64,9 @@ pub enum Point {
     /// Events that the plugin has subscribed to.
     #[serde(rename = "event.handle")]
     EventHandle,
+    /// Work at times of its own.
+    #[serde(rename = "schedule.run")]
+    ScheduleRun,
 }
 
 /// A row of the registry.
@@ -89,8 +92,8 @@ pub struct PointRow {
 
 impl Point {
     /// Every registered point, those that a cart meets first, in that order.
-    pub const ALL: [Self; 4] =
-        [Self::DiscountLines, Self::DiscountOrder, Self::CartValidateComplete, Self::EventHandle];
+    pub const ALL: [Self; 5] =
+        [Self::DiscountLines, Self::DiscountOrder, Self::CartValidateComplete, Self::EventHandle, Self::ScheduleRun];
 
     /// The point's row.
     pub const fn row(self) -> PointRow {
@@ -110,6 +113,16 @@ impl Point {
             Self::EventHandle => PointRow {
                 name: "event.handle",
                 interface: "heptad:points/event-handler@0.1.0",
+                owner: "platform",
+                kind: Kind::On,
+                budget_ms: 10_000,
+                failure: FailurePolicy::Open,
+                conflict: ConflictRule::FanOut,
+                maturity: Maturity::Experimental,
+            },
+            Self::ScheduleRun => PointRow {
+                name: "schedule.run",
+                interface: "heptad:points/schedule-handler@0.1.0",
                 owner: "platform",
                 kind: Kind::On,
                 budget_ms: 10_000,

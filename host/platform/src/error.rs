@@ -153,6 +153,12 @@ pub enum PlatformError {
     /// The plugin's store would grow beyond its quota in this shop.
     #[error("the plugin's store in this shop holds at most {0} bytes")]
     KvQuota(i64),
+    /// The schedule is paused, or its plugin is disabled.
+    #[error("the schedule is paused, or its plugin is disabled")]
+    ScheduleOff,
+    /// As many runs of the schedule wait as may.
+    #[error("{0} runs of the schedule wait already, which is the most")]
+    ScheduleFull(i64),
     /// Login and password do not go together. The same for unknown logins.
     #[error("the login or the password is wrong")]
     SignInFailed,
@@ -212,6 +218,8 @@ impl PlatformError {
             Self::KvBatch { .. } => "kv-batch",
             Self::KvDuplicate(_) => "kv-duplicate",
             Self::KvQuota(_) => "kv-quota",
+            Self::ScheduleOff => "schedule-off",
+            Self::ScheduleFull(_) => "schedule-full",
             Self::SignInFailed => "sign-in-failed",
             Self::LinkInvalid => "link-invalid",
             Self::TokenInvalid => "token-invalid",
@@ -243,10 +251,11 @@ impl PlatformError {
             | Self::PluginNameTaken(_)
             | Self::VersionExists { .. }
             | Self::Reviewed(_)
-            | Self::AlreadyInstalled(_) => ErrorClass::Conflict,
+            | Self::AlreadyInstalled(_)
+            | Self::ScheduleOff => ErrorClass::Conflict,
             Self::SignInFailed | Self::LinkInvalid | Self::TokenInvalid => ErrorClass::Unauthenticated,
             Self::TokenDenied { .. } => ErrorClass::Denied,
-            Self::PointFull { .. } | Self::KvQuota(_) => ErrorClass::Limit,
+            Self::PointFull { .. } | Self::KvQuota(_) | Self::ScheduleFull(_) => ErrorClass::Limit,
             Self::Hashing(_) | Self::Store(_) => ErrorClass::Internal,
         }
     }

@@ -24,6 +24,7 @@ mod password;
 pub mod principal;
 pub mod publisher;
 pub mod recording;
+pub mod schedule;
 mod secret;
 pub mod session;
 pub mod settings;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use heptad_bindings::{cart_validation, discount, event_handler};
+use heptad_bindings::{cart_validation, discount, event_handler, schedule_handler};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moka::future::Cache;
 use sha2::Sha256;
@@ -67,6 +67,8 @@ pub struct Code {
     pub(crate) cart_validation: Option<cart_validation::CartValidationPointPre<Call>>,
     /// Present when the component exports the interface.
     pub(crate) event_handler: Option<event_handler::EventHandlerPointPre<Call>>,
+    /// Present when the component exports the interface.
+    pub(crate) schedule_handler: Option<schedule_handler::ScheduleHandlerPointPre<Call>>,
 }
 
 /// The code of an upload that is not kept yet.
@@ -207,7 +209,8 @@ impl Codes {
         Ok(Code {
             discount: discount::DiscountPointPre::new(instance.clone()).ok(),
             cart_validation: cart_validation::CartValidationPointPre::new(instance.clone()).ok(),
-            event_handler: event_handler::EventHandlerPointPre::new(instance).ok(),
+            event_handler: event_handler::EventHandlerPointPre::new(instance.clone()).ok(),
+            schedule_handler: schedule_handler::ScheduleHandlerPointPre::new(instance).ok(),
         })
     }
 

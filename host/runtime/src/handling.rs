@@ -1,4 +1,4 @@
-//! How a plugin is told of an event: it may write, and whoever delivers commits what it wrote together with the mark that
+//! How a plugin is told of an event or of a time that has come: it may write, and whoever delivers commits what it wrote together with the mark that
 //! the event was dealt with.
 
 use std::mem::ManuallyDrop;
@@ -13,7 +13,9 @@ use heptad_store::OpenTx;
 use crate::asking::{Request, Terms, Unanswered};
 use crate::effects::{Deadline, Effects};
 use crate::no_call::NoCall;
+use crate::points::Ask;
 use crate::points::event_handler::{EventDelivery, Handle};
+use crate::points::schedule_handler::{Due, Run};
 use crate::runtime::Runtime;
 use crate::sandbox;
 use crate::tape::Tape;
@@ -35,13 +37,14 @@ pub struct Handled {
 }
 
 impl Runtime {
-    /// The tenant's plugin of this install with what it was granted, if it is enabled and hears of events.
+    /// The tenant's plugin of this install with what it was granted, if it is enabled and serves the point.
     pub async fn handler(
         &self,
         ctx: &Ctx,
         install: InstallId,
+        point: Point,
     ) -> Result<Option<(Arc<Serving>, PermissionSet)>, ExtensionsUnavailable> {
-        let serving = self.installs.serving(ctx, Point::EventHandle).await?;
+        let serving = self.installs.serving(ctx, point).await?;
         let Some(serving) = serving.into_iter().find(|serving| serving.install == install) else { return Ok(None) };
         let installed = self.installs.find(ctx, &serving).await?;
         Ok(installed.map(|installed| (serving, installed.allowed)))
@@ -49,14 +52,30 @@ impl Runtime {
 
     /// Tells the plugin of an event.
     pub async fn handle(&self, ctx: &Ctx, serving: &Serving, delivery: &EventDelivery) -> Handled {
-        let (point, now, begun) = (Point::EventHandle, self.env.now(), Instant::now());
+        self.tell(ctx, serving, Point::EventHandle, delivery.attempt, Handle { delivery }).await
+    }
+
+    /// Lets the plugin do what is due.
+    pub async fn run_due(&self, ctx: &Ctx, serving: &Serving, due: &Due) -> Handled {
+        self.tell(ctx, serving, Point::ScheduleRun, due.attempt, Run { due }).await
+    }
+
+    async fn tell<A: Ask<Reply = ()>>(
+        &self,
+        ctx: &Ctx,
+        serving: &Serving,
+        point: Point,
+        attempt: u32,
+        ask: A,
+    ) -> Handled {
+        let (now, begun) = (self.env.now(), Instant::now());
         let until = begun + PATIENCE;
-        let is_retry = delivery.attempt > 1;
+        let is_retry = attempt > 1;
         let request = Request { ctx, serving, point, until, now, begun, is_retry };
         let unanswered = Unanswered { runtime: self, request: &request };
         let effects = Effects::writing(Arc::new(Deadline::new(until)));
         let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects };
-        let asked = self.ask(&request, terms, Handle { delivery }).await;
+        let asked = self.ask(&request, terms, ask).await;
         let _answered = ManuallyDrop::new(unanswered);
         let (answer, ran, retry_at) = match asked {
             Ok((answer, ran)) => (answer, Some(ran), None),

@@ -40,6 +40,7 @@ pub mod tape;
 pub use handling::{Handled, REFUSED};
 pub use package::{Inspected, Package, PackageError};
 pub use points::event_handler::EventDelivery;
+pub use points::schedule_handler::Due;
 pub use replay::{ReplayError, Replayed};
 pub use reporter::FLUSH_EVERY;
 pub use runtime::{Runtime, RuntimeError, RuntimeOptions};

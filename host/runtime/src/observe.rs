@@ -26,6 +26,7 @@ static CALLS: [LazyLock<OfPoint>; Point::ALL.len()] = [
     LazyLock::new(|| OfPoint::of(Point::DiscountOrder)),
     LazyLock::new(|| OfPoint::of(Point::CartValidateComplete)),
     LazyLock::new(|| OfPoint::of(Point::EventHandle)),
+    LazyLock::new(|| OfPoint::of(Point::ScheduleRun)),
 ];
 
 impl OfPoint {

@@ -106,7 +106,7 @@ impl Runtime {
             Point::CartValidateComplete => {
                 self.replay_on(ctx, &recording, installed, &code, &Validation { point, cart }).await
             }
-            Point::EventHandle => return Err(ReplayError::NotReplayable(point)),
+            Point::EventHandle | Point::ScheduleRun => return Err(ReplayError::NotReplayable(point)),
         };
         Ok(Replayed {
             differences: differences(&recording.result, &result),

@@ -338,6 +338,9 @@ impl Ask for Trial {
             Point::EventHandle => {
                 code.event_handler.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
             }
+            Point::ScheduleRun => {
+                code.schedule_handler.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
+            }
         }
         Ok(Ok(()))
     }

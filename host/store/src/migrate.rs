@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "sandbox", include_str!("../migrations/0002_sandbox.sql")),
     (3, "events", include_str!("../migrations/0003_events.sql")),
     (4, "vault", include_str!("../migrations/0004_vault.sql")),
+    (5, "schedules", include_str!("../migrations/0005_schedules.sql")),
 ];
 
 /// Any number that no other program locks on a shared server.

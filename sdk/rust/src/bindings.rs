@@ -43,6 +43,19 @@ pub mod event_handler_point {
     });
 }
 
+/// The exports of the point world `schedule-handler-point`.
+pub mod schedule_handler_point {
+    wit_bindgen::generate!({
+        path: ["../../wit/types", "../../wit/mall", "../../wit/members", "../../wit/platform", "../../wit/points"],
+        world: "heptad:points/schedule-handler-point",
+        with: { "heptad:types/types@0.1.0": crate::bindings::imports::heptad::types::types },
+        additional_derives: [PartialEq, Eq, Clone],
+        pub_export_macro: true,
+        export_macro_name: "export_schedule_handler",
+        default_bindings_module: "heptad_sdk::bindings::schedule_handler_point",
+    });
+}
+
 /// The exports of the point world `cart-validation-point`.
 pub mod cart_validation_point {
     wit_bindgen::generate!({

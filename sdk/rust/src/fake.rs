@@ -2,7 +2,7 @@
 //!
 //! - [`Shop`] is a [`Host`](crate::Host): SKUs, tiers, tags, purchases, stock, settings, locale and the plugin's store.
 //!   With [`Shop::manifest`] it also holds the plugin to its `plugin.toml`: permissions, defaults, sentences.
-//! - [`Shop::cart`] makes carts at the shop's prices, [`Shop::event`] events.
+//! - [`Shop::cart`] makes carts at the shop's prices, [`Shop::event`] events, [`Shop::due`] runs of schedules.
 //! - [`price`] does with operations what the platform does: caps, rounds once, spreads by largest remainder.
 //!
 //! ```
@@ -17,6 +17,7 @@
 //! ```
 
 mod cart;
+mod due;
 mod event;
 mod host;
 mod manifest;
@@ -26,6 +27,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use cart::CartBuilder;
+pub use due::DueBuilder;
 pub use event::DeliveryBuilder;
 pub use pricing::price;
 

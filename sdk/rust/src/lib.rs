@@ -7,7 +7,8 @@
 //! # Where to start
 //!
 //! - A point is a trait: [`Discount`] gives discounts, [`CartValidation`] says whether a cart may be ordered,
-//!   [`EventHandler`] hears of what happened and may write. Each says what the host does with the answer.
+//!   [`EventHandler`] hears of what happened and may write, [`ScheduleHandler`] works at times of its own. Each says what
+//!   the host does with the answer.
 //! - [`plugin!`] exports them. A plugin may serve several points.
 //! - [`Host`] is everything that a plugin may ask the platform. Logic takes `&impl Host`, so it runs natively on
 //!   [`fake::Shop`] in unit tests, and the component imports exactly those functions that it calls.
@@ -91,6 +92,7 @@ pub use host::Host;
 pub use points::cart_validation::{CartValidation, CartValidationPoint, Denial};
 pub use points::discount::{Candidate, Discount, DiscountPoint, Operation, Strategy, Targets, Value};
 pub use points::event_handler::{Delivery, Event, EventHandler};
+pub use points::schedule_handler::{Due, ScheduleHandler};
 pub use settings::{SettingsError, settings};
 
 /// The version of the contract that this SDK is built for: `contract` in `plugin.toml`.
@@ -99,17 +101,18 @@ pub const CONTRACT: &str = "0.1";
 /// What nearly every plugin uses: `use heptad_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Delivery, Denial, Discount, DiscountPoint,
-        Entry, Error, Event, EventHandler, Host, HostError, Level, Minor, Money, Operation, Strategy, Targets, Text,
-        Value, settings,
+        Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Delivery, Denial, Discount, DiscountPoint, Due,
+        Entry, Error, Event, EventHandler, Host, HostError, Level, Minor, Money, Operation, ScheduleHandler, Strategy,
+        Targets, Text, Value, settings,
     };
 }
 
 /// Makes a component of a type: `plugin!(MyPlugin: discount, cart_validation)`.
 ///
 /// Each name is an interface that the plugin exports, and the type implements its trait: `discount` is [`Discount`],
-/// `cart_validation` is [`CartValidation`], `event_handler` is [`EventHandler`]. The exports exist only where the target is WebAssembly; elsewhere the macro
-/// checks that the traits are there, so that the logic builds and is tested natively.
+/// `cart_validation` is [`CartValidation`], `event_handler` is [`EventHandler`], `schedule_handler` is
+/// [`ScheduleHandler`]. The exports exist only where the target is WebAssembly; elsewhere the macro checks that the traits
+/// are there, so that the logic builds and is tested natively.
 ///
 /// ```compile_fail
 /// struct Nothing;
@@ -161,6 +164,25 @@ macro_rules! __export {
         #[cfg(not(target_family = "wasm"))]
         const _: fn() = {
             fn serves<P: $crate::EventHandler>() {}
+            serves::<$plugin>
+        };
+    };
+    ($plugin:ident: schedule_handler) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Export;
+            impl $crate::bindings::schedule_handler_point::exports::heptad::points::schedule_handler::Guest for Export {
+                fn run(point: String, due: $crate::Due) -> Result<(), $crate::HostError> {
+                    $crate::points::schedule_handler::answer::<$plugin>(&point, &due)
+                }
+            }
+            $crate::bindings::schedule_handler_point::export_schedule_handler!(
+                Export with_types_in $crate::bindings::schedule_handler_point
+            );
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = {
+            fn serves<P: $crate::ScheduleHandler>() {}
             serves::<$plugin>
         };
     };

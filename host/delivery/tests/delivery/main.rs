@@ -3,5 +3,6 @@
 
 mod failing;
 mod handlers;
+mod schedules;
 mod several;
 mod shop;

@@ -8,7 +8,7 @@ use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, SkuPatch, product_create, sku_create, sku_update};
 use heptad_capabilities::mall::inventory::level_set;
 use heptad_delivery::Delivery;
-use heptad_model::id::{InstallId, SubscriptionId};
+use heptad_model::id::{InstallId, ScheduleId, SubscriptionId};
 use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Minor, Origin, PageRequest, Permission, PermissionSet};
 use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
@@ -17,6 +17,7 @@ use heptad_platform::delivery::subscription::{Subscription, subscription_list};
 use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
 use heptad_platform::kv::kv_get;
 use heptad_platform::publisher::publisher_create;
+use heptad_platform::schedule::{Run, run_list};
 use heptad_platform::tenant::{TenantIn, tenant_create};
 use heptad_platform::vault::Vault;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
@@ -40,11 +41,16 @@ pub(crate) struct Host {
 impl Host {
     /// A process that delivers.
     pub(crate) async fn start(database: &TestDatabase) -> Self {
-        Self::start_in(database, Arc::new(tempfile::tempdir().unwrap())).await
+        Self::start_at(database, Env::system()).await
     }
 
-    async fn start_in(database: &TestDatabase, folder: Arc<tempfile::TempDir>) -> Self {
-        let (store, env) = (database.open().await, Env::system());
+    /// The same by another clock.
+    pub(crate) async fn start_at(database: &TestDatabase, env: Env) -> Self {
+        Self::start_in(database, Arc::new(tempfile::tempdir().unwrap()), env).await
+    }
+
+    async fn start_in(database: &TestDatabase, folder: Arc<tempfile::TempDir>, env: Env) -> Self {
+        let store = database.open().await;
         let options = RuntimeOptions {
             components: folder.path().join("components"),
             code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
@@ -62,9 +68,9 @@ impl Host {
         Self { store, env, runtime, delivery, _folder: folder }
     }
 
-    /// Another process on the same database and folder.
+    /// Another process on the same database and folder, by the same clock.
     pub(crate) async fn another(&self, database: &TestDatabase) -> Self {
-        Self::start_in(database, self._folder.clone()).await
+        Self::start_in(database, self._folder.clone(), self.env.clone()).await
     }
 
     /// Publishes the guest.
@@ -130,8 +136,18 @@ pub(crate) fn grants() -> PermissionSet {
 impl Shop<'_> {
     /// Installs and enables the diary in a mode.
     pub(crate) async fn diary(&self, granted: PermissionSet, mode: &str, at: &str) -> InstallId {
+        self.install("diary", granted, mode, at).await
+    }
+
+    /// Installs and enables the guest that runs at times of its own.
+    pub(crate) async fn timetable(&self, mode: &str, at: &str) -> InstallId {
+        let granted = [Permission::PlatformKvRead, Permission::PlatformKvWrite].into_iter().collect();
+        self.install("timetable", granted, mode, at).await
+    }
+
+    async fn install(&self, plugin: &str, granted: PermissionSet, mode: &str, at: &str) -> InstallId {
         let settings = Some(json!({"mode": mode, "at": at}));
-        let input = InstallIn { plugin: "diary".to_owned(), version: None, granted, settings };
+        let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings };
         let install = async |mut tx: Tx| {
             let install = install_create(&mut tx, &input).await?;
             install_enable(&mut tx, install.id).await
@@ -200,6 +216,13 @@ impl Shop<'_> {
         };
         found.iter().map(line).collect()
     }
+}
+
+/// The runs of a schedule, the latest first.
+pub(crate) async fn runs(shop: &Shop<'_>, schedule: ScheduleId) -> Vec<Run> {
+    let page = PageRequest::first();
+    let list = async |mut tx: Tx| run_list(&mut tx, schedule, &page).await;
+    shop.host.store.read(&shop.ctx, list).await.unwrap().items
 }
 
 /// Waits until it is so; panics with the last reason when that takes too long.

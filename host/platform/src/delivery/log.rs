@@ -121,6 +121,20 @@ pub async fn delivery_list(
     Ok(page.page(rows, |one| one.id.to_string()))
 }
 
+/// The latest attempt at each of these events to a subscription, where there was one; replays aside.
+pub async fn deliveries_latest(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    events: &[EventId],
+) -> Result<Vec<Delivery>, StoreError> {
+    const LIST: &str = "select d.id, d.subscription_id, d.event_id, d.kind, d.key, d.seq, d.attempt, d.replay_id, d.outcome, \
+                        d.code, d.message, d.micros, d.at from deliveries d where d.tenant_id = $1 \
+                        and d.subscription_id = $2 and d.id in (select max(l.id) from deliveries l \
+                        where l.tenant_id = $1 and l.subscription_id = $2 and l.replay_id is null \
+                        and l.event_id in (select value from json_each($3)) group by l.event_id)";
+    tx.query(LIST).text(subscription).json(events).fetch_all(Delivery::of).await
+}
+
 /// What became of an event, the latest attempt first; at most two hundred attempts.
 pub async fn delivery_of_event(tx: &mut Tx, event: EventId) -> Result<Vec<Delivery>, StoreError> {
     const LIST: &str = "select id, subscription_id, event_id, kind, key, seq, attempt, replay_id, outcome, code, message, \

@@ -14,6 +14,8 @@ use crate::PlatformError;
 pub enum SubscriptionKind {
     /// A plugin's handler; the owner is the install.
     Plugin,
+    /// What a plugin does at times of its own; the owner is the install.
+    Schedule,
 }
 
 /// Whether events are delivered.
@@ -25,7 +27,7 @@ pub enum SubscriptionState {
     Paused,
 }
 
-words!(SubscriptionKind, "kind of subscription", Plugin = "plugin");
+words!(SubscriptionKind, "kind of subscription", Plugin = "plugin", Schedule = "schedule");
 words!(SubscriptionState, "state of a subscription", Active = "active", Paused = "paused");
 
 /// Somebody who is told of events.
@@ -85,7 +87,7 @@ pub async fn subscription_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreEr
 pub async fn subscription_open_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreError> {
     const LIST: &str = "select s.id, s.kind, s.owner, s.name, s.types, s.filter, s.state, s.created_at, s.updated_at \
                         from subscriptions s left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
-                        where s.tenant_id = $1 and (s.kind <> 'plugin' or i.state = 'enabled')";
+                        where s.tenant_id = $1 and (i.state is null or i.state = 'enabled')";
     tx.query(LIST).fetch_all(Subscription::of).await
 }
 
@@ -94,7 +96,7 @@ pub async fn subscription_listens(tx: &mut Tx, id: SubscriptionId) -> Result<boo
     const LISTENS: &str = "select count(*) as open from subscriptions s \
                            left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
                            where s.tenant_id = $1 and s.id = $2 and s.state = 'active' \
-                           and (s.kind <> 'plugin' or i.state = 'enabled')";
+                           and (i.state is null or i.state = 'enabled')";
     Ok(tx.query(LISTENS).text(id).fetch_one(|row| row.int("open")).await? > 0)
 }
 
@@ -112,22 +114,28 @@ pub(crate) async fn subscriptions_create(
     install: InstallId,
     wishes: &[EventWish],
 ) -> Result<(), PlatformError> {
-    const INSERT: &str = "insert into subscriptions (tenant_id, id, kind, owner, name, types, filter, state, created_at, \
-                          updated_at) values ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $8)";
-    let ctx = tx.ctx().clone();
+    let owner = install.to_string();
     for wish in wishes {
-        tx.query(INSERT)
-            .text(SubscriptionId::generate(&ctx.env))
-            .bind(SubscriptionKind::Plugin.name())
-            .text(install)
-            .bind(&wish.name)
-            .json(&wish.types)
-            .bind(&wish.filter)
-            .bind(ctx.now())
-            .execute()
-            .await?;
+        subscription_create(tx, SubscriptionKind::Plugin, &owner, &wish.name, &wish.types, &wish.filter).await?;
     }
     Ok(())
+}
+
+/// Makes a subscription of an owner, active.
+pub(crate) async fn subscription_create(
+    tx: &mut Tx,
+    kind: SubscriptionKind,
+    owner: &str,
+    name: &str,
+    types: &[String],
+    filter: &str,
+) -> Result<SubscriptionId, StoreError> {
+    const INSERT: &str = "insert into subscriptions (tenant_id, id, kind, owner, name, types, filter, state, created_at, \
+                          updated_at) values ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $8)";
+    let (id, now) = (SubscriptionId::generate(&tx.ctx().env), tx.ctx().now());
+    let statement = tx.query(INSERT).text(id).bind(kind.name()).bind(owner).bind(name).json(types).bind(filter);
+    statement.bind(now).execute().await?;
+    Ok(id)
 }
 
 /// Removes the subscriptions of an owner with all that is kept about them.

@@ -9,6 +9,7 @@ use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
 use crate::delivery::subscription::{subscriptions_create, subscriptions_delete};
 use crate::generation::generation_raise;
+use crate::schedule::{schedules_create, schedules_delete};
 
 /// The most plugins of a tenant on one point, enabled or not.
 pub const MAX_ON_POINT: usize = 25;
@@ -86,6 +87,7 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
     generation_raise(tx).await?;
     let install = install_get(tx, id).await?;
     subscriptions_create(tx, id, &install.manifest.events).await?;
+    schedules_create(tx, id, &install.manifest.schedules).await?;
     tx.emit(EventType::PluginInstalled.about(id, told(&install)));
     Ok(install)
 }
@@ -102,6 +104,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     let kv_bytes = tx.query(BYTES).text(id).fetch_one(|row| row.int("kv_bytes")).await?;
     let entries = "delete from plugin_kv where tenant_id = $1 and install_id = $2";
     let kv_entries = tx.query(entries).text(id).execute().await?;
+    schedules_delete(tx, id).await?;
     subscriptions_delete(tx, &id.to_string()).await?;
     for rest in [
         "delete from breakers where tenant_id = $1 and install_id = $2",

@@ -9,5 +9,6 @@ mod kv;
 mod metering;
 mod notices;
 mod people;
+mod schedules;
 mod support;
 mod vault;

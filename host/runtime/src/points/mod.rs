@@ -4,6 +4,7 @@
 pub(crate) mod cart_validation;
 pub(crate) mod discount;
 pub(crate) mod event_handler;
+pub(crate) mod schedule_handler;
 
 use heptad_bindings::host::heptad::mall::types as mall;
 use heptad_bindings::host::heptad::types::types::{Argument as WitArgument, Error, Text as WitText};

@@ -155,6 +155,7 @@ version-latest = current
 point-discount-lines = Discounts on single products
 point-discount-order = Discounts on the whole order
 point-event-handle = Hears of what happens in the shop
+point-schedule-run = Works at times of its own
 point-cart-validate-complete = Checks a cart before it becomes an order
 policy-open = If it fails, the price is computed without it.
 policy-closed = If it fails, no order is placed until it answers again.

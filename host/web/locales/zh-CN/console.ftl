@@ -152,6 +152,7 @@ version-latest = 当前
 point-discount-lines = 单品优惠
 point-discount-order = 整单优惠
 point-event-handle = 接收店铺事件
+point-schedule-run = 按时间表运行
 point-cart-validate-complete = 下单前检查购物车
 policy-open = 如果它出错，价格会在没有它的情况下计算。
 policy-closed = 如果它出错，在它恢复之前不能下单。

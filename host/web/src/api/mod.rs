@@ -26,6 +26,7 @@ mod quotes;
 mod recordings;
 mod registry;
 mod replays;
+mod schedules;
 mod scope;
 mod shared;
 mod skus;
@@ -125,6 +126,12 @@ pub const ROUTES: &[RouteRow] = &[
     row("POST", "/v1/dead-letters/{dead_letter}/replay", Staff::ROLES),
     row("POST", "/v1/dead-letters/{dead_letter}/discard", Staff::ROLES),
     row("POST", "/v1/replays/{replay}/cancel", Staff::ROLES),
+    row("GET", "/v1/schedules", Staff::ROLES),
+    row("GET", "/v1/schedules/{schedule}", Staff::ROLES),
+    row("POST", "/v1/schedules/{schedule}/run", Staff::ROLES),
+    row("POST", "/v1/schedules/{schedule}/pause", Staff::ROLES),
+    row("POST", "/v1/schedules/{schedule}/resume", Staff::ROLES),
+    row("GET", "/v1/schedules/{schedule}/runs", Staff::ROLES),
     row("GET", "/v1/products", Shop::ROLES),
     row("POST", "/v1/products", Staff::ROLES),
     row("GET", "/v1/products/{product}", Shop::ROLES),
@@ -221,6 +228,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(replays::dead_letter_aside))
         .routes(routes!(replays::replay_page, replays::replay_post))
         .routes(routes!(replays::replay_end))
+        .routes(routes!(schedules::schedule_all))
+        .routes(routes!(schedules::schedule_read))
+        .routes(routes!(schedules::schedule_now))
+        .routes(routes!(schedules::schedule_pause))
+        .routes(routes!(schedules::schedule_resume))
+        .routes(routes!(schedules::run_page))
         .routes(routes!(products::product_page, products::product_post))
         .routes(routes!(products::product_read, products::product_patch))
         .routes(routes!(skus::sku_page, skus::sku_post))

@@ -50,6 +50,7 @@ impl Side {
             "{subscription}" => self.told.subscription.clone(),
             "{dead_letter}" => self.told.dead_letter.clone(),
             "{replay}" => self.told.replay.clone(),
+            "{schedule}" => self.told.schedule.clone(),
             "{product}" => self.stock.product.clone(),
             "{sku}" => self.stock.sku.clone(),
             "{location}" => "shanghai".to_owned(),
@@ -126,6 +127,7 @@ struct Told {
     subscription: String,
     dead_letter: String,
     replay: String,
+    schedule: String,
 }
 
 impl Told {
@@ -142,7 +144,10 @@ impl Told {
         let replays = format!("/v1/subscriptions/{subscription}/replays");
         let replay = host.post(staff, &replays, &json!({"events": [event]})).await.expect(201);
         let letter = letter(host, stock, &event, &subscription).await;
-        Self { event, subscription, dead_letter: letter, replay: replay["id"].as_str().unwrap().to_owned() }
+        installed(host, shop, "timetable", json!({})).await;
+        let schedules = host.get(staff, "/v1/schedules").await.expect(200);
+        let schedule = schedules[0]["id"].as_str().unwrap().to_owned();
+        Self { event, subscription, dead_letter: letter, replay: replay["id"].as_str().unwrap().to_owned(), schedule }
     }
 }
 
@@ -182,7 +187,7 @@ async fn call(host: &TestHost, token: &str, row: &RouteRow, role: Role, to: &Sid
 both_databases! {
     async fn every_route_lets_in_only_who_may_and_only_to_its_own(database: TestDatabase) {
         let host = TestHost::start(database).await;
-        let approved = host.approved(&["hello-discount", "diary"]).await;
+        let approved = host.approved(&["hello-discount", "diary", "timetable"]).await;
         let (mut own, mut other) = (side(&host, "own", "hello-discount").await, side(&host, "other", "hello-discount").await);
         own.version = approved[0].id.to_string();
         other.version.clone_from(&own.version);
