@@ -8,12 +8,15 @@ use anyhow::Result;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The test that compares, and here writes.
-const TEST: &str = "operations::what_operators_read_is_written_from_the_registries";
+/// The tests that compare, and here write.
+const TESTS: [&str; 2] = [
+    "operations::what_operators_read_is_written_from_the_registries",
+    "events::what_is_told_of_event_types_is_written_from_the_registry",
+];
 
-/// Writes the tables of `docs/operations.md`, and `docs/alerts.yaml`.
+/// Writes the tables of `docs/operations.md` and `docs/events.md`, and `docs/alerts.yaml`.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut test = workspace.cargo();
-    test.args(["test", "--quiet", "--package", "xtask", "--test", "structure", "--", "--exact", TEST]);
+    test.args(["test", "--quiet", "--package", "xtask", "--test", "structure", "--", "--exact"]).args(TESTS);
     process::run(test.env("HEPTAD_UPDATE_DOCS", "1"))
 }

@@ -4,7 +4,6 @@
 //! answer. Both do nothing without a key. Of two parallel requests with one key, one commits; the other finds its row
 //! taken, is run again by the store, and replays.
 
-use heptad_model::time::span::DAY;
 use heptad_store::Tx;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::CapabilityError;
 
 /// How long an answer is kept: 24 hours.
-const KEPT: i64 = DAY;
+const KEPT: i64 = heptad_model::retention::IDEMPOTENCY_KEYS.millis;
 
 /// A key as a client sent it, for one route and one body. The scope is completed by tenant and actor.
 #[derive(Debug, Clone, PartialEq, Eq)]

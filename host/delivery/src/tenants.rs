@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heptad_model::event::Cause;
 use heptad_model::id::{RequestId, TenantId};
-use heptad_model::{Ctx, Env, Origin, Tenant};
+use heptad_model::{Ctx, Env, Event, Origin, Tenant};
 use heptad_platform::PlatformError;
 use heptad_platform::tenant::tenant_get;
 use heptad_store::Store;
@@ -37,7 +37,9 @@ impl Tenants {
 }
 
 /// The same context for what an event leads to.
-pub(crate) fn caused(ctx: &Ctx, cause: Cause) -> Ctx {
+pub(crate) fn caused(ctx: &Ctx, event: &Event) -> Ctx {
     let request = RequestId::generate(&ctx.env);
-    Origin { cause: Some(cause), request, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone())
+    let cause = Some(Cause { event: event.id, correlation: event.correlation, depth: event.depth });
+    let trace = event.traceparent.as_deref().and_then(|text| text.parse().ok());
+    Origin { cause, trace, request, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone())
 }

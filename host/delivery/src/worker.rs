@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::members::customer_get;
-use heptad_model::event::{Cause, Fill, MAX_DEPTH};
+use heptad_model::event::{Fill, MAX_DEPTH};
 use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, ReplayId, TenantId};
 use heptad_model::time::span::{HOUR, SECOND};
 use heptad_model::{Ctx, Event, Filter, Millis};
@@ -220,7 +220,7 @@ impl Run<'_> {
     }
 
     async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {
-        let ctx = caused(&self.ctx, Cause { event: event.id, correlation: event.correlation, depth: event.depth });
+        let ctx = caused(&self.ctx, event);
         let how = ToldAs {
             subscription: self.subscription.name.clone(),
             attempt: self.lane.attempts + 1,

@@ -13,6 +13,7 @@ use crate::id::{CustomerId, InstallId, RequestId, TenantId, TokenId, UserId};
 use crate::locale::Locale;
 use crate::money::Currency;
 use crate::time::{Clock, ManualClock, Millis, SystemClock};
+use crate::trace_context::TraceParent;
 
 /// The clock and the randomness of a process or a test.
 #[derive(Clone)]
@@ -102,12 +103,14 @@ pub struct Origin {
     pub env: Env,
     /// The event whose delivery this is, if it is one.
     pub cause: Option<Cause>,
+    /// The trace that this belongs to, if whoever asks said so.
+    pub trace: Option<TraceParent>,
 }
 
 impl Origin {
     /// An origin with a new request id.
     pub fn new(actor: Actor, locale: Locale, env: Env) -> Self {
-        Self { actor, request: RequestId::generate(&env), locale, env, cause: None }
+        Self { actor, request: RequestId::generate(&env), locale, env, cause: None, trace: None }
     }
 
     /// A command or job of the platform, named by a word such as `import`.

@@ -412,7 +412,7 @@ impl NewEvent {
             causation: cause.map(|cause| cause.event),
             correlation: cause.map_or(origin.request, |cause| cause.correlation),
             depth: cause.map_or(0, |cause| cause.depth + 1),
-            traceparent: None,
+            traceparent: origin.trace.as_ref().map(ToString::to_string),
             target: self.target,
             data: self.data,
         }

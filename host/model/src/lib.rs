@@ -20,10 +20,12 @@ pub mod money;
 pub mod page;
 pub mod permission;
 pub mod points;
+pub mod retention;
 pub mod settings;
 pub mod telemetry;
 pub mod text;
 pub mod time;
+pub mod trace_context;
 
 pub use cron::{Cron, Zone};
 pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
@@ -38,3 +40,4 @@ pub use permission::{Permission, PermissionSet};
 pub use points::Point;
 pub use text::Text;
 pub use time::Millis;
+pub use trace_context::TraceParent;

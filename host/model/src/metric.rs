@@ -359,6 +359,16 @@ pub const EVENTS_DELAY_SECONDS: Metric = seconds(
     &["receiver"],
     "How long after it happened an event was dealt with, failed attempts included.",
 );
+/// Open streams.
+pub const EVENT_STREAMS: Metric =
+    gauge("heptad_event_streams", Unit::Count, "Streams of events that are open now; a process has 512 at most.");
+/// Streams that ended.
+pub const EVENT_STREAMS_ENDED_TOTAL: Metric = counter(
+    "heptad_event_streams_ended_total",
+    &["reason"],
+    "Streams of events that ended, by reason: `gone` (the reader went), `slow` (it took nothing for 20 s), `standing` \
+     (its token or session was over), `stopping` (the process stops), `failed` (the database could not be read).",
+);
 
 /// Every metric, in the order of the page for operators.
 pub const ALL: &[Metric] = &[
@@ -389,6 +399,8 @@ pub const ALL: &[Metric] = &[
     EVENTS_LANES_DUE,
     EVENTS_DELIVERIES_TOTAL,
     EVENTS_DELAY_SECONDS,
+    EVENT_STREAMS,
+    EVENT_STREAMS_ENDED_TOTAL,
     DB_TRANSACTIONS_TOTAL,
     DB_TRANSACTION_SECONDS,
     DB_BEGIN_SECONDS,

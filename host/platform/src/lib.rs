@@ -24,6 +24,7 @@ mod password;
 pub mod principal;
 pub mod publisher;
 pub mod recording;
+pub mod retention;
 pub mod schedule;
 mod secret;
 pub mod session;

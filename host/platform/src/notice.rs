@@ -9,8 +9,7 @@ use std::str::FromStr;
 
 use heptad_model::id::{NoticeId, PublisherId};
 use heptad_model::page::PageError;
-use heptad_model::time::span::DAY;
-use heptad_model::{EventType, Millis, Page, PageRequest};
+use heptad_model::{EventType, Millis, Page, PageRequest, retention};
 use heptad_store::{PlatformTx, Row, StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -264,14 +263,11 @@ pub async fn platform_notice_list(
     Ok(page.page(rows, key))
 }
 
-/// How long a notice stays after somebody acknowledged it.
-pub const KEPT_FOR: i64 = 90 * DAY;
-
 /// Removes at most `batch` of the tenant's notices that somebody acknowledged 90 days ago; how many.
 pub async fn notice_purge(tx: &mut Tx, batch: u32) -> Result<u64, StoreError> {
     const PURGE: &str = "delete from notices where tenant_id = $1 and id in (select id from notices \
                          where tenant_id = $1 and acknowledged_at <= $2 order by acknowledged_at limit $3)";
-    let before = tx.ctx().now().plus(-KEPT_FOR);
+    let before = tx.ctx().now().plus(-retention::NOTICES.millis);
     tx.query(PURGE).bind(before).bind(batch).execute().await
 }
 
@@ -279,7 +275,7 @@ pub async fn notice_purge(tx: &mut Tx, batch: u32) -> Result<u64, StoreError> {
 pub async fn platform_notice_purge(tx: &mut PlatformTx, batch: u32) -> Result<u64, StoreError> {
     const PURGE: &str = "delete from platform_notices where id in (select id from platform_notices \
                          where acknowledged_at <= $1 order by acknowledged_at limit $2)";
-    let before = tx.origin().now().plus(-KEPT_FOR);
+    let before = tx.origin().now().plus(-retention::NOTICES.millis);
     tx.query(PURGE).bind(before).bind(batch).execute().await
 }
 

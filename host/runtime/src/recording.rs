@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use heptad_capabilities::extensions::{Answer, CartView, Outcome};
 use heptad_model::id::{CallId, CustomerId, InstallId};
-use heptad_model::time::span::{DAY, HOUR, MINUTE};
+use heptad_model::time::span::{HOUR, MINUTE};
 use heptad_model::{Limit, Limits, Locale, Millis, PermissionSet, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::recording::{RecordingHead, recording_get, recording_put};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::tape::{Entry, TapeError};
 
 /// How long a recording is kept.
-pub const KEPT_FOR: i64 = 7 * DAY;
+pub const KEPT_FOR: i64 = heptad_model::retention::RECORDINGS.millis;
 /// The most bytes of a recording; a larger one is not kept.
 pub const MAX_BYTES: usize = 8 << 20;
 

@@ -96,6 +96,8 @@ impl Server {
             draining.store(true, Ordering::Release);
             tracing::info!("stopping: not ready any more");
             tokio::time::sleep(seconds(config.server.unready_seconds)).await;
+            // They would hold up the drain; whoever follows comes back elsewhere.
+            state.end_streams();
         };
         let running = listener::serve(listener, app, limits, unready).await;
         let patience = seconds(config.server.drain_seconds);
@@ -153,6 +155,7 @@ fn web_options(config: &Config, public_url: String) -> WebOptions {
         header_bytes: config.server.header_bytes as usize,
         request_timeout: seconds(config.server.request_timeout_seconds),
         upload_timeout: seconds(config.server.upload_timeout_seconds),
+        ..WebOptions::default()
     }
 }
 

@@ -27,7 +27,7 @@ mod tx;
 pub use error::StoreError;
 pub use migrate::{MigrationState, migrate, migration_state};
 pub use open::OpenTx;
-pub use outbox::REPLAY_PREFIX;
+pub use outbox::{REPLAY_PREFIX, key_floor_raise};
 pub use row::Row;
 pub use statement::{Bind, Statement};
 pub use store::{AsStoreError, Store, StoreOptions};

@@ -22,12 +22,25 @@ impl Tx {
     }
 }
 
+/// Lets keys that are new begin above this number. Called in the transaction that marks keys of which nothing is kept any
+/// more, a while before they are removed.
+pub async fn key_floor_raise(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
+    const RAISE: &str = "insert into event_keys (tenant_id, key, seq) values ($1, '', $2) \
+                         on conflict (tenant_id, key) do update set seq = case when event_keys.seq < excluded.seq \
+                         then excluded.seq else event_keys.seq end";
+    tx.query(RAISE).bind(seq).execute().await.map(drop)
+}
+
 /// Writes the events; they come back with their places.
 pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<Event>, StoreError> {
+    // A key that is new, or was removed when nothing was kept of it, begins above all numbers that were removed.
     const SEQ: &str = "insert into event_keys (tenant_id, key, seq) \
                        select $1, json_extract(value, '$.key'), cast(json_extract(value, '$.count') as bigint) \
+                       + coalesce((select f.seq from event_keys f where f.tenant_id = $1 and f.key = ''), 0) \
                        from json_each($2) where true \
-                       on conflict (tenant_id, key) do update set seq = event_keys.seq + excluded.seq returning key, seq";
+                       on conflict (tenant_id, key) do update set idle_at = null, seq = event_keys.seq + excluded.seq \
+                       - coalesce((select f.seq from event_keys f where f.tenant_id = $1 and f.key = ''), 0) \
+                       returning key, seq";
     const EVENTS: &str = "insert into events (tenant_id, id, kind, schema_version, key, seq, at, actor, causation, \
                           correlation, depth, traceparent, target, data) \
                           select $1, json_extract(value, '$.id'), json_extract(value, '$.kind'), \

@@ -307,3 +307,38 @@ impl FromRequestParts<AppState> for Anyone {
         Ok(Self { origin: Asked::of(parts, &state.env).origin(Actor::Anonymous, Locale::default(), &state.env) })
     }
 }
+
+/// Why somebody may read an answer that goes on for long: asked again from time to time, while it does.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    headers: HeaderMap,
+    scope: Scope,
+    roles: &'static [Role],
+}
+
+impl Standing {
+    /// Of a request that was let in to this scope for one of these roles.
+    pub(crate) fn new(headers: &HeaderMap, scope: Scope, roles: &'static [Role]) -> Self {
+        let kept = [header::AUTHORIZATION, header::COOKIE];
+        let headers = headers.iter().filter(|(name, _)| kept.contains(name));
+        Self { headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(), scope, roles }
+    }
+
+    /// Whether its token or session still gives that role. Not when the database cannot say so.
+    pub(crate) async fn holds(&self, state: &AppState) -> bool {
+        let origin = Origin::new(Actor::Anonymous, Locale::default(), state.env.clone());
+        let known = match self.headers.get(header::AUTHORIZATION) {
+            Some(value) => {
+                let token = value.to_str().ok().and_then(bearer).unwrap_or_default();
+                state.bearers.bearer(&state.store, &origin, token).await.ok()
+            }
+            None => {
+                let Some(secret) = session_secret(&self.headers, state.options.secure_cookies) else { return false };
+                let session = async |mut tx| session_get(&mut tx, &secret).await;
+                let session: Result<Option<Session>, StoreError> = state.store.platform_read(&origin, session).await;
+                session.ok().flatten().and_then(|session| session.principal_in(self.scope))
+            }
+        };
+        known.is_some_and(|principal| principal.scope == self.scope && self.roles.contains(&principal.role))
+    }
+}

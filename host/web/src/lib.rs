@@ -14,6 +14,7 @@ pub mod console;
 pub mod error;
 pub mod extract;
 pub mod idempotency;
+mod live;
 pub mod metrics;
 mod openapi;
 mod process;

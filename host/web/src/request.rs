@@ -25,7 +25,8 @@ pub(crate) async fn wrap(State(state): State<AppState>, mut request: Request, ne
     let started = Instant::now();
     let given = request.headers().get(&REQUEST_ID).and_then(|value| RequestId::parse(value.to_str().ok()?).ok());
     let id = given.unwrap_or_else(|| RequestId::generate(&state.env));
-    let asked = Asked { request: id, reader: reader(request.headers()) };
+    let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok()?.parse().ok());
+    let asked = Asked { request: id, reader: reader(request.headers()), trace };
     request.extensions_mut().insert(asked);
     let method = request.method().clone();
     // The pattern, not the address: addresses hold ids, and queries may hold what is nobody's business.

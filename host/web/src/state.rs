@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bearers::Bearers;
 use crate::error::{ApiError, ApiResult};
+use crate::live::Live;
 use crate::rate::{Limit, RateLimits};
 
 /// What the web may use, as the configuration says.
@@ -41,6 +42,8 @@ pub struct WebOptions {
     pub request_timeout: Duration,
     /// How long an upload with its compilation may take.
     pub upload_timeout: Duration,
+    /// How long a stream of events waits for a reader that takes nothing.
+    pub stream_stall: Duration,
 }
 
 impl Default for WebOptions {
@@ -56,6 +59,7 @@ impl Default for WebOptions {
             header_bytes: 16 << 10,
             request_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(180),
+            stream_stall: Duration::from_secs(20),
         }
     }
 }
@@ -79,6 +83,7 @@ pub struct Shared {
     pub options: WebOptions,
     pub(crate) rates: RateLimits,
     pub(crate) bearers: Bearers,
+    pub(crate) live: Live,
     uploads: Arc<Semaphore>,
     tenants: Cache<TenantId, Arc<Tenant>>,
 }
@@ -90,7 +95,17 @@ impl AppState {
         // What a context holds of a tenant is fixed from its creation, so nothing here grows old.
         let tenants = Cache::new(10_000);
         let uploads = Arc::new(Semaphore::new(UPLOADS));
-        Self(Arc::new(Shared { store, runtime, env, options, rates, bearers: Bearers::new(), uploads, tenants }))
+        Self(Arc::new(Shared {
+            store,
+            runtime,
+            env,
+            options,
+            rates,
+            bearers: Bearers::new(),
+            live: Live::new(),
+            uploads,
+            tenants,
+        }))
     }
 }
 
@@ -102,6 +117,11 @@ impl Deref for AppState {
 }
 
 impl Shared {
+    /// Ends the answers that go on for as long as their readers like: the process stops, and they come back elsewhere.
+    pub fn end_streams(&self) {
+        self.live.stop();
+    }
+
     /// A place for an upload, before any of it is read; 503 when all are taken.
     pub(crate) fn upload_place(&self) -> ApiResult<OwnedSemaphorePermit> {
         self.uploads.clone().try_acquire_owned().map_err(|_| {

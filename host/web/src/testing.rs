@@ -4,15 +4,18 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use heptad_model::event::PARTITIONS;
 use heptad_model::id::{CustomerId, PublisherId};
 use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Manifest, Origin};
 use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{PluginVersion, Review, VersionIn, version_review, version_submit};
+use heptad_platform::delivery::lane::{outbox_read, outbox_settle};
 use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::publisher::{publisher_by_slug, publisher_create};
 use heptad_platform::session::{SignedIn, sign_in};
@@ -23,6 +26,7 @@ use heptad_platform::vault::Vault;
 use heptad_runtime::package::{MANIFEST_SECTION, inspect, pack};
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
+use heptad_store::{StoreError, Tx};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -79,6 +83,51 @@ pub struct TestPublisher {
     pub id: PublisherId,
     /// Its token.
     pub token: String,
+}
+
+/// A stream of Server-Sent Events, read message by message.
+pub struct TestStream {
+    body: Body,
+    read: String,
+}
+
+/// A message of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// Where to go on.
+    pub id: String,
+    /// The kind; empty for the usual one.
+    pub event: String,
+    /// The data.
+    pub data: String,
+}
+
+impl TestStream {
+    /// The next message with data; `None` at the end. Fails after ten seconds.
+    pub async fn next(&mut self) -> Option<Message> {
+        let message = async {
+            loop {
+                while let Some((block, rest)) = self.read.split_once("\n\n") {
+                    let mut message = Message::default();
+                    for (name, value) in block.lines().filter_map(|line| line.split_once(": ")) {
+                        match name {
+                            "id" => message.id = value.to_owned(),
+                            "event" => message.event = value.to_owned(),
+                            "data" => message.data = value.to_owned(),
+                            _ => {}
+                        }
+                    }
+                    self.read = rest.to_owned();
+                    if !message.data.is_empty() {
+                        return Some(message);
+                    }
+                }
+                let frame = self.body.frame().await?.expect("the stream is read");
+                self.read.push_str(&String::from_utf8_lossy(frame.data_ref().map_or(&[], |data| data)));
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), message).await.expect("a message or the end within ten seconds")
+    }
 }
 
 /// An answer, read whole.
@@ -315,8 +364,40 @@ impl TestHost {
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.app.clone().oneshot(request).await.expect("the router never fails");
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("the body is read").to_bytes().to_vec();
+        // One that goes on for ever is not read whole.
+        let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let bytes = match is_stream {
+            true => Vec::new(),
+            false => body.collect().await.expect("the body is read").to_bytes().to_vec(),
+        };
         Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// Opens a stream of events; the answer itself where there is none.
+    pub async fn follow(&self, path: &str, headers: &[(&str, &str)]) -> Result<TestStream, Answer> {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let response = self.app.clone().oneshot(request).await.expect("the router never fails");
+        let (parts, body) = response.into_parts();
+        if parts.status == StatusCode::OK {
+            return Ok(TestStream { body, read: String::new() });
+        }
+        let bytes = body.collect().await.expect("the body is read").to_bytes().to_vec();
+        Err(Answer { status: parts.status, headers: parts.headers, bytes })
+    }
+
+    /// Lets what a shop told reach those who follow it, as delivery would; nobody is told of it.
+    pub async fn relay(&self, shop: &TestShop) {
+        let partitions: Vec<u32> = (0..PARTITIONS).collect();
+        let relay = async |mut tx: Tx| {
+            let read = outbox_read(&mut tx, &partitions, 256).await?;
+            outbox_settle(&mut tx, &read, &[]).await?;
+            Ok::<_, StoreError>(read.len())
+        };
+        while self.state.store.write(&self.ctx(shop), relay).await.expect("the outbox is read") > 0 {}
     }
 
     /// Sends JSON with a token; an empty token is none, and `null` is no body.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{assert_none, files, read};
 
 /// The top folders. A new one is a decision: it gets a row in the README's map and a README of its own.
-const FOLDERS: &[&str] = &["bench", "docs", "examples", "fuzz", "host", "plugins", "sdk", "wit", "xtask"];
+const FOLDERS: &[&str] = &["bench", "docs", "examples", "fuzz", "host", "ops", "plugins", "sdk", "wit", "xtask"];
 /// Folders of tools, named by the tools.
 const TOOLS: &[&str] = &[".cargo", ".ci", ".config"];
 /// The files at the top.

@@ -5,10 +5,12 @@
 //! a test of the tree, a test of a sample.
 
 mod crates;
+mod events;
 mod features;
 mod folders;
 mod metrics;
 mod operations;
+mod ops;
 mod permissions;
 mod points;
 mod scenarios;

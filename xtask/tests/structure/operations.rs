@@ -59,25 +59,29 @@ fn quoted(text: &str) -> String {
 }
 
 /// The page with this text between the markers of a table.
-fn filled(page: &str, name: &str, table: &str) -> String {
+pub(crate) fn filled(page: &str, name: &str, table: &str) -> String {
     let (begin, end) = (format!("<!-- {name}: written by `{COMMAND}` -->\n"), format!("<!-- end of {name} -->"));
     let between = || {
         let (before, rest) = page.split_once(&begin)?;
         let (_, after) = rest.split_once(&end)?;
         Some(format!("{before}{begin}\n{table}\n{end}{after}"))
     };
-    between().unwrap_or_else(|| panic!("{PAGE} has no place for {name}: {begin}…{end}"))
+    between().unwrap_or_else(|| panic!("the page has no place for {name}: {begin}…{end}"))
+}
+
+/// Asserts that the file is what is made from the registries; writes it where that is wanted.
+pub(crate) fn written(file: &str, text: &str) {
+    if std::env::var_os("HEPTAD_UPDATE_DOCS").is_some() {
+        std::fs::write(root().join(file), text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+    assert!(std::fs::read_to_string(root().join(file)).is_ok_and(|now| now == text), "{file} is old: {COMMAND}");
 }
 
 #[test]
 fn what_operators_read_is_written_from_the_registries() {
     let page = filled(&filled(&read(PAGE), "metrics", &metrics()), "alerts", &alerts());
-    for (file, text) in [(PAGE, page), (RULES, rules())] {
-        if std::env::var_os("HEPTAD_UPDATE_DOCS").is_some() {
-            std::fs::write(root().join(file), &text).unwrap_or_else(|error| panic!("{file}: {error}"));
-        }
-        assert!(std::fs::read_to_string(root().join(file)).is_ok_and(|now| now == text), "{file} is old: {COMMAND}");
-    }
+    written(PAGE, &page);
+    written(RULES, &rules());
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heptad_model::id::{CartId, CustomerId, QuoteId};
-use heptad_model::time::span::{DAY, MINUTE};
+use heptad_model::retention;
+use heptad_model::time::span::MINUTE;
 use heptad_model::{Ctx, Currency, Millis, Minor, Point};
 use heptad_store::{Store, Tx};
 use serde::{Deserialize, Serialize};
@@ -223,6 +224,6 @@ pub(super) async fn quote_load(tx: &mut Tx, id: QuoteId) -> Result<(Quote, Trace
 pub async fn quote_purge(tx: &mut Tx, most: u32) -> Result<u64, CapabilityError> {
     const PURGE: &str = "delete from quotes where tenant_id = $1 and id in \
                          (select id from quotes where tenant_id = $1 and expires_at <= $2 order by expires_at limit $3)";
-    let before = tx.ctx().now().plus(-DAY);
+    let before = tx.ctx().now().plus(-retention::QUOTES.millis);
     Ok(tx.query(PURGE).bind(before).bind(most).execute().await?)
 }

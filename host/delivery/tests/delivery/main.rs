@@ -6,3 +6,4 @@ mod handlers;
 mod schedules;
 mod several;
 mod shop;
+mod stream;

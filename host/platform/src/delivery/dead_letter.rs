@@ -77,23 +77,26 @@ impl DeadLetter {
 
 /// Puts an event aside, in the transaction that moves its lane on.
 pub async fn dead_letter_put(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
+    dead_letters_put(tx, std::slice::from_ref(letter)).await
+}
+
+/// Puts events aside, each as a letter of its own.
+pub(super) async fn dead_letters_put(tx: &mut Tx, letters: &[DeadLetter]) -> Result<(), StoreError> {
     const PUT: &str = "insert into dead_letters (tenant_id, id, subscription_id, event_id, kind, key, seq, attempts, code, \
-                       message, state, at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    tx.query(PUT)
-        .text(letter.id)
-        .text(letter.subscription)
-        .text(letter.event)
-        .bind(&letter.kind)
-        .bind(&letter.key)
-        .bind(letter.seq)
-        .bind(letter.attempts)
-        .bind(&letter.code)
-        .bind(letter.message.chars().take(500).collect::<String>())
-        .bind(letter.state.name())
-        .bind(letter.at)
-        .execute()
-        .await
-        .map(drop)
+                       message, state, at) select $1, json_extract(value, '$.id'), json_extract(value, '$.subscription'), \
+                       json_extract(value, '$.event'), json_extract(value, '$.kind'), json_extract(value, '$.key'), \
+                       cast(json_extract(value, '$.seq') as bigint), cast(json_extract(value, '$.attempts') as bigint), \
+                       json_extract(value, '$.code'), json_extract(value, '$.message'), json_extract(value, '$.state'), \
+                       cast(json_extract(value, '$.at') as bigint) from json_each($2)";
+    let row = |letter: &DeadLetter| {
+        json!({
+            "id": letter.id, "subscription": letter.subscription, "event": letter.event, "kind": letter.kind,
+            "key": letter.key, "seq": letter.seq, "attempts": letter.attempts, "code": letter.code,
+            "message": letter.message.chars().take(500).collect::<String>(), "state": letter.state.name(), "at": letter.at,
+        })
+    };
+    let rows: Vec<_> = letters.iter().map(row).collect();
+    tx.query(PUT).json(&rows).execute().await.map(drop)
 }
 
 /// Skips the event that holds a key up: it goes to the dead letters, and the key goes on with a gap.

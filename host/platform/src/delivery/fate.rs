@@ -84,7 +84,7 @@ pub async fn event_fates(tx: &mut Tx, event: &Event, deliveries: &[Delivery]) ->
         // However many failed, one ended it; which is later, their ids do not tell where both are of one millisecond.
         let own = own.max_by_key(|one| one.outcome != DeliveryOutcome::Failed);
         // The log is kept for a shorter time than the event: nothing in it may mean either.
-        let is_old = event.at.plus(super::retention::DELIVERIES_KEPT_FOR) < tx.ctx().now();
+        let is_old = event.at.plus(heptad_model::retention::DELIVERIES.millis) < tx.ctx().now();
         let fate = fate(event.seq, place, own.map(|one| one.outcome), is_outgoing, is_old);
         let due_at = place.and_then(|place| place.due_at).filter(|_| matches!(fate, Fate::Waiting | Fate::Failing));
         Received { subscription, fate, due_at }

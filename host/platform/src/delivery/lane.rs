@@ -7,6 +7,7 @@ use heptad_model::{Event, Millis};
 use heptad_store::{PlatformTx, Row, StoreError, Tx};
 
 use super::event::event;
+use super::stream::positions_put;
 
 /// A lane's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,7 +87,7 @@ pub async fn outbox_read(tx: &mut Tx, partitions: &[u32], most: u32) -> Result<V
     tx.query(READ).json(partitions).bind(most).fetch_all(read).await
 }
 
-/// Puts what is wanted into the lanes, and takes what was read out of the outbox.
+/// Puts what is wanted into the lanes, gives what was read its place in the stream, and takes it out of the outbox.
 pub async fn outbox_settle(tx: &mut Tx, read: &[Outgoing], wanted: &[Wanted]) -> Result<(), StoreError> {
     const LANES: &str = "insert into lanes (tenant, subscription_id, key, partition, last_seq, wanted, gap, due_at, attempts) \
                          select $1, json_extract(value, '$.subscription'), json_extract(value, '$.key'), \
@@ -101,6 +102,7 @@ pub async fn outbox_settle(tx: &mut Tx, read: &[Outgoing], wanted: &[Wanted]) ->
                         and partition in (select cast(value as bigint) from json_each($2)) \
                         and (partition, key, seq) <= ($3, $4, $5)";
     let Some(last) = read.last() else { return Ok(()) };
+    positions_put(tx, read).await?;
     let (tenant, now) = (tx.ctx().tenant().id, tx.ctx().now());
     if !wanted.is_empty() {
         let row = |one: &Wanted| {

@@ -33,4 +33,5 @@ pub mod lane;
 pub mod log;
 pub mod replay;
 pub mod retention;
+pub mod stream;
 pub mod subscription;

@@ -8,7 +8,8 @@ mod read;
 use std::collections::BTreeMap;
 
 use heptad_model::Point;
-use heptad_model::time::span::{DAY, HOUR};
+use heptad_model::retention;
+use heptad_model::time::span::HOUR;
 use heptad_store::{StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -16,8 +17,6 @@ use crate::PlatformError;
 
 pub use read::{By, MAX_DAYS, MAX_HOURS, MAX_ROWS, UsageAsk, UsageRow, usage_periods, usage_read};
 
-/// For how long usage is kept.
-pub const RETENTION_DAYS: i64 = 90;
 /// The most that one sum of one flush counts, as far as JSON carries whole numbers exactly. No hour comes near.
 const MOST: u64 = (1 << 53) - 1;
 
@@ -158,7 +157,7 @@ pub async fn usage_purge(tx: &mut Tx, most: u32) -> Result<u64, StoreError> {
                                   and (hour, plugin, version, point, code) in \
                                   (select hour, plugin, version, point, code from metering_failures \
                                   where tenant_id = $1 and hour < $2 order by hour limit $3)";
-    let before = tx.ctx().now().plus(-RETENTION_DAYS * DAY).as_millis().div_euclid(HOUR);
+    let before = tx.ctx().now().plus(-retention::METERING.millis).as_millis().div_euclid(HOUR);
     let rows = tx.query(PURGE).bind(before).bind(most).execute().await?;
     Ok(rows + tx.query(PURGE_FAILURES).bind(before).bind(most).execute().await?)
 }

@@ -9,7 +9,8 @@ done-replay-ended = Ended. What was told stays told.
 done-discarded = Put aside for good.
 rule-replay = Choose a time with events that this subscription hears of, or give the ids of events, one after another. Nothing was told.
 
-events-lead = What happened in your shop. Events are kept for 30 days.
+events-lead = What happened in your shop. Events are kept for { $days } days.
+events-live = Live
 events-type = What happened
 events-all-types = Anything
 events-key = About
@@ -19,7 +20,7 @@ events-until = Until
 events-unfiltered = Show all
 events-none = No events
 events-none-why = As soon as a price, a cart, an order or a customer changes, it is told here.
-events-none-filtered = Nothing of the last 30 days is of this kind.
+events-none-filtered = Nothing that is kept is of this kind.
 events-at = When
 events-what = What happened
 events-about = About
@@ -64,7 +65,7 @@ subscription-keys = Things they are about
 subscription-blocked = Held up by a failure
 subscription-oldest = Waiting longest
 subscription-paused = Paused
-subscription-paused-why = Nothing is told while it is paused. Events are kept, in their order, for 30 days.
+subscription-paused-why = Nothing is told while it is paused. Events are kept, in their order, for { $days } days; what is older lies with the dead letters.
 subscription-failing = { $n ->
     [one] 1 held up
    *[other] { $n } held up
@@ -95,8 +96,8 @@ waiting-help = An event that fails holds up later ones about the same thing, and
 
 deliveries-tab = Deliveries
 deliveries-all = All
-deliveries-none = No attempts to tell of such events in the last 7 days.
-deliveries-kept = kept for 7 days
+deliveries-none = No such attempts in the last { $days } days.
+deliveries-kept = kept for { $days } days
 delivery-at = When
 delivery-to = To
 delivery-of = Event
@@ -109,7 +110,7 @@ delivery-failed = Failed
 delivery-dead = Given up
 delivery-skipped = Skipped
 letters-tab = Dead letters
-letters-lead = Events that could not be told and were given up. They are kept for 30 days.
+letters-lead = Events that could not be told and were given up. They are kept for { $days } days.
 letters-n = { $n ->
     [one] 1 dead letter
    *[other] { $n } dead letters
@@ -148,4 +149,23 @@ replay-do = Tell again
 
 outcome-failed-event-refused = It said that it will never take this event.
 outcome-failed-loop = It came of itself: plugins answered events with events without end.
+outcome-failed-expired = It was kept for as long as events are, and not told in that time.
 outcome-failed-skipped = A person skipped it.
+
+# How long things are kept.
+nav-retention = Retention
+retention-lead = What is kept and for how long. What is older is removed in small batches, every minute.
+retention-what = What
+retention-time = Kept for
+retention-last = Last run
+retention-removed = Removed in it
+retention-in-all = In all
+retention-never = not yet
+retention-days = { $n ->
+    [one] 1 day
+   *[other] { $n } days
+}
+retention-hours = { $n ->
+    [one] 1 hour
+   *[other] { $n } hours
+}

@@ -26,10 +26,12 @@ mod quotes;
 mod recordings;
 mod registry;
 mod replays;
+mod retention;
 mod schedules;
 mod scope;
 mod shared;
 mod skus;
+mod stream;
 mod subscriptions;
 mod tenants;
 mod tokens;
@@ -48,6 +50,8 @@ use crate::auth::{
 };
 use crate::openapi;
 use crate::state::AppState;
+pub(crate) use events::EventOut;
+pub(crate) use stream::after as stream_after;
 
 /// A route and who may call it.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +117,7 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/notices", InboxKeeper::ROLES),
     row("POST", "/v1/notices/{notice}/acknowledge", InboxKeeper::ROLES),
     row("GET", "/v1/events", Staff::ROLES),
+    row("GET", "/v1/events/stream", Staff::ROLES),
     row("GET", "/v1/events/{event}", Staff::ROLES),
     row("GET", "/v1/subscriptions", Staff::ROLES),
     row("GET", "/v1/subscriptions/{subscription}", Staff::ROLES),
@@ -162,6 +167,7 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/orders/{order}/payments", Shop::ROLES),
     row("POST", "/v1/orders/{order}/payments", Shop::ROLES),
     row("GET", "/v1/usage", Staff::ROLES),
+    row("GET", "/v1/retention", SignedIn::ROLES),
     row("GET", "/v1/limits", SignedIn::ROLES),
     row("GET", "/v1/limit-profiles", Operator::ROLES),
     row("GET", "/v1/limit-profiles/{profile}", Operator::ROLES),
@@ -216,6 +222,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(notices::notice_read))
         .routes(routes!(events::event_type_list))
         .routes(routes!(events::event_page))
+        .routes(routes!(stream::event_stream))
         .routes(routes!(events::event_read))
         .routes(routes!(subscriptions::subscription_all))
         .routes(routes!(subscriptions::subscription_read))
@@ -255,6 +262,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::payment_all, payments::payment_post))
         .routes(routes!(recordings::recording_all))
         .routes(routes!(usage::usage_all))
+        .routes(routes!(retention::retention_all))
         .routes(routes!(limits::limit_all))
         .routes(routes!(limits::limit_profile_all))
         .routes(routes!(limits::limit_profile_read, limits::limit_profile_replace))

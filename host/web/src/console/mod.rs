@@ -34,7 +34,7 @@ use crate::state::AppState;
 pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
     carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders, overview,
-    people, products, publisher, replays, review, sign_in, subscriptions, tenants, usage,
+    people, products, publisher, replays, retention, review, sign_in, subscriptions, tenants, usage,
 };
 
 /// The most bytes of a form.
@@ -57,6 +57,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/plugins/{install}/rearm", post(failures::rearm_post))
         .route("/plugins/{install}/failure", post(failures::failure_post))
         .route("/events", get(events::list))
+        .route("/events/live", get(events::live))
         .route("/events/{event}", get(events::show))
         .route("/subscriptions", get(subscriptions::list))
         .route("/subscriptions/{subscription}", get(subscriptions::show))
@@ -100,6 +101,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/limits", get(limits::list).post(limits::create))
         .route("/limits/{profile}", get(limits::show).post(limits::change))
         .route("/publishers", get(tenants::publishers).post(tenants::publisher_post))
+        .route("/retention", get(retention::show))
         .route("/notices", get(notices::operator))
         .route("/notices/{notice}", post(notices::operator_post))
         .route("/people/{scope}", get(people::people).post(people::person_post));

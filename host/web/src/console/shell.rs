@@ -191,6 +191,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("/tenants", "nav-tenants"),
             ("/publishers", "nav-publishers"),
             ("/limits", "nav-limits"),
+            ("/retention", "nav-retention"),
             (NOTICES, "nav-notices"),
         ],
     };

@@ -12,7 +12,7 @@ use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use heptad_model::id::RequestId;
-use heptad_model::{Actor, Env, Locale, Origin};
+use heptad_model::{Actor, Env, Locale, Origin, TraceParent};
 
 pub use body::Body;
 pub(crate) use body::{bytes_within, parse_json, require_json};
@@ -27,18 +27,25 @@ pub struct Asked {
     pub request: RequestId,
     /// The reader's language, if the request names one that the platform speaks.
     pub reader: Option<Locale>,
+    /// The trace that the request belongs to, if it says so.
+    pub trace: Option<TraceParent>,
 }
 
 impl Asked {
     /// Of a request's parts; the middleware has put it there.
     pub fn of(parts: &Parts, env: &Env) -> Self {
         // Only a router that was put together without the middleware lacks it.
-        parts.extensions.get().cloned().unwrap_or_else(|| Self { request: RequestId::generate(env), reader: None })
+        parts.extensions.get().cloned().unwrap_or_else(|| Self {
+            request: RequestId::generate(env),
+            reader: None,
+            trace: None,
+        })
     }
 
     /// The origin for an actor, in the reader's language, else the given one.
     pub fn origin(&self, actor: Actor, otherwise: Locale, env: &Env) -> Origin {
-        Origin { request: self.request, ..Origin::new(actor, self.reader.unwrap_or(otherwise), env.clone()) }
+        let trace = self.trace.clone();
+        Origin { request: self.request, trace, ..Origin::new(actor, self.reader.unwrap_or(otherwise), env.clone()) }
     }
 }
 

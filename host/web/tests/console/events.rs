@@ -125,7 +125,7 @@ both_databases! {
         page.shows("Waiting events").shows("failed once").shows("It computed too much").shows("2 Jan 2026, 11:05:05");
         let log = browser.follow(&page, "Deliveries").await.expect(200);
         log.shows("Failed").shows("1.50 ms").shows("It computed too much");
-        browser.open(&format!("{}?outcome=ok", log.path)).await.expect(200).shows("No attempts");
+        browser.open(&format!("{}?outcome=ok", log.path)).await.expect(200).shows("No such attempts");
         // Paused and resumed.
         let page = browser.send(&page.form("/pause")).await.expect(200);
         page.shows("Paused. Its events are kept").shows("Nothing is told while it is paused");

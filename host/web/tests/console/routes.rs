@@ -33,6 +33,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /plugins/{install}", Shop, &[Owner]),
     ("shop /plugins/{install}/uninstall", Owner, &[Owner]),
     ("shop /events", Shop, &[]),
+    ("shop /events/live", Shop, &[]),
     ("shop /events/{event}", Shop, &[]),
     ("shop /subscriptions", Shop, &[]),
     ("shop /subscriptions/{subscription}", Shop, &[]),
@@ -59,6 +60,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("operating /publishers", Operator, &[Operator]),
     ("operating /limits", Operator, &[Operator]),
     ("operating /limits/{profile}", Operator, &[Operator]),
+    ("operating /retention", Operator, &[]),
     ("operating /notices", Operator, &[]),
     ("operating /people/{scope}", Operator, &[Operator]),
 ];

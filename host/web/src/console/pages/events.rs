@@ -2,22 +2,27 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use heptad_model::id::{EventId, InstallId};
 use heptad_model::{Event, EventType, PageRequest};
-use heptad_platform::PlatformError;
 use heptad_platform::delivery::event::{EventQuery, event_get, event_list};
 use heptad_platform::delivery::fate::{Fate, Received, event_fates};
 use heptad_platform::delivery::log::delivery_of_event;
 use heptad_platform::delivery::subscription::subscription_list;
 use heptad_platform::install::{Install, install_list};
+use heptad_platform::{PlatformError, Scope};
 use heptad_store::Tx;
 
 use super::catalog;
+use crate::api::stream_after;
+use crate::auth::{Staff, Standing};
+use crate::console::assets;
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure, query};
 use crate::console::fields::{Asks, Listing};
 use crate::console::shell::{Shell, page};
 use crate::console::telling::{self, AttemptRow};
+use crate::live::{self, Wanted};
 use crate::state::AppState;
 
 /// Events on a page.
@@ -56,6 +61,16 @@ impl EventsListing {
 
     fn is_filtered(&self) -> bool {
         [&self.kind, &self.key, &self.from, &self.until].iter().any(|text| !text.is_empty())
+    }
+
+    /// What the stream is asked for that this list follows: the first page of what still goes on.
+    fn live(&self) -> Option<String> {
+        if self.cursor.is_some() || !self.until.is_empty() {
+            return None;
+        }
+        let pairs = [("type", self.kind.as_str()), ("key", self.key.as_str())];
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+        Some(if pairs.is_empty() { String::new() } else { format!("?{}", query(&pairs)) })
     }
 
     /// The address of the next page, with the same filter.
@@ -130,6 +145,9 @@ struct EventsPage {
     from: String,
     until: String,
     is_filtered: bool,
+    /// The stream that the list follows; absent where it shows what is past.
+    live: Option<String>,
+    script: String,
     rows: Vec<EventRow>,
     next: Option<String>,
 }
@@ -156,11 +174,28 @@ pub(in crate::console) async fn list(
         rows: found.items.iter().map(|event| EventRow::of(&shop, event, &installs)).collect(),
         next: found.next.map(|cursor| listing.next(&cursor)),
         is_filtered: listing.is_filtered(),
+        live: listing.live().map(|asked| shop.url(format_args!("/events/live{asked}"))),
+        script: assets::address("live.js"),
         key: listing.key,
         from: listing.from,
         until: listing.until,
         shell: shop.shell,
     })
+}
+
+/// `GET …/events/live`: the stream that the list follows, of the same events.
+pub(in crate::console) async fn live(
+    shop: Shop,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Asks(listing): Asks<EventsListing>,
+) -> ConsoleResult {
+    let EventQuery { kind, key, .. } = listing.query(&shop);
+    let types = Some(kind).filter(|kind| !kind.is_empty()).into_iter().collect();
+    let wanted = Wanted { types, key, filter: None };
+    let standing = Standing::new(&headers, Scope::Tenant(shop.record.tenant.id), Staff::ROLES);
+    let after = stream_after(&headers, None)?;
+    Ok(live::follow(&state, &shop.ctx, standing, wanted, after).await?)
 }
 
 /// What became of the event at a subscription.

@@ -16,6 +16,7 @@ pub(super) mod people;
 pub(super) mod products;
 pub(super) mod publisher;
 pub(super) mod replays;
+pub(super) mod retention;
 pub(super) mod review;
 pub(super) mod sign_in;
 pub(super) mod subscriptions;
