@@ -1,4 +1,5 @@
-//! The tests' guests in JavaScript and Python: their toolchains from npm and PyPI, and the builds themselves.
+//! What tests need that others made: the toolchains of guests in JavaScript and Python with the builds themselves, and the
+//! verifier of webhooks.
 //!
 //! Toolchains are installed into the target folder at the versions that the guests' lock files pin. Each step keeps a
 //! stamp of what it read, and is skipped while that is unchanged.
@@ -32,6 +33,24 @@ pub(crate) fn build(workspace: &Workspace, folder: &Path) -> Result<Vec<(PathBuf
     build_js(workspace, &js.0, &wit, &js.1)?;
     build_py(workspace, &py.0, &wit, &py.1)?;
     Ok(vec![js, py])
+}
+
+/// The folder of the verifier of webhooks, which is not ours either.
+const VERIFIER: &str = "host/delivery/tests/verifier";
+
+/// Installs the verifier of webhooks at the version that its lock file pins, unchanged, beside the script that runs it.
+pub(crate) fn verifier(workspace: &Workspace) -> Result<()> {
+    let (from, tools) = (workspace.root.join(VERIFIER), workspace.tools().join("webhooks"));
+    unless_done(&tools.join("stamp"), std::slice::from_ref(&from), || {
+        println!("tests: installing the verifier of webhooks");
+        fs::create_dir_all(&tools)?;
+        for name in ["package.json", "package-lock.json", "verify.mjs"] {
+            fs::copy(from.join(name), tools.join(name))?;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&tools);
+        process::run(npm.stdout(Stdio::null()))
+    })
 }
 
 fn build_js(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -> Result<()> {

@@ -43,14 +43,15 @@ pub(crate) fn build_catalog(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     build_rust(workspace, &guests)
 }
 
-/// Builds and packs the tests' guests, in whatever language; `heptad` must have been built.
+/// Builds and packs the tests' guests, in whatever language, and installs what else of others the tests run; `heptad` must
+/// have been built.
 pub(crate) fn build_test_guests(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(TEST_GUESTS);
     build_rust(workspace, &rust_guests(&folder)?)?;
     for (guest, component) in foreign::build(workspace, &folder)? {
         pack(workspace, &guest, &component)?;
     }
-    Ok(())
+    foreign::verifier(workspace)
 }
 
 /// The subfolders that hold a guest in Rust, in the order of their names.

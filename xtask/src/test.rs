@@ -134,12 +134,13 @@ impl TestRun<'_> {
 }
 
 /// What every test finds in its environment.
-fn environment(workspace: &Workspace, postgres: &Postgres) -> [(&'static str, OsString); 5] {
+fn environment(workspace: &Workspace, postgres: &Postgres) -> [(&'static str, OsString); 6] {
     [
         ("HEPTAD_TEST_POSTGRES", postgres.url(OWNER).into()),
         ("HEPTAD_TEST_POSTGRES_SERVER_ROLE", SERVER.into()),
         ("HEPTAD_TEST_GUESTS", workspace.guests().into()),
         ("HEPTAD_TEST_CACHE", workspace.test_cache().into()),
+        ("HEPTAD_TEST_TOOLS", workspace.tools().into()),
         ("HEPTAD_BIN", workspace.heptad().into()),
     ]
 }

@@ -8,7 +8,7 @@
 //!
 //! What plugins do at times of their own comes the same way: `schedules` tells of a run by an event for one subscription.
 //!
-//! To add a kind of receiver: a file like `plugin`, its arms in `receiver`.
+//! To add a kind of receiver: a file like `plugin` and `webhook`, its arms in `receiver`.
 
 mod acks;
 mod holdings;
@@ -21,6 +21,7 @@ mod retry;
 mod schedules;
 pub mod steps;
 mod tenants;
+mod webhook;
 mod worker;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use heptad_model::Env;
 use heptad_runtime::Runtime;
 use heptad_store::Store;
+use heptad_webhook::Sender;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -36,6 +38,7 @@ use crate::acks::Acks;
 use crate::holdings::Holdings;
 use crate::queue::Queue;
 use crate::tenants::Tenants;
+use crate::webhook::Lots;
 
 /// How many lanes run at once in a process.
 const RUNNING: u32 = 32;
@@ -54,6 +57,8 @@ struct Shared {
     holdings: Holdings,
     queue: Queue,
     acks: Acks,
+    webhooks: Sender,
+    lots: Lots,
     /// Somebody told of something.
     told: Notify,
     /// How many lanes may still be begun.
@@ -69,6 +74,8 @@ impl Delivery {
             holdings: Holdings::new(store.clone(), env.clone(), address),
             queue: Queue::default(),
             acks: Acks::new(),
+            webhooks: Sender::new(runtime.outbound().clone(), env.clone()),
+            lots: Lots::default(),
             told: Notify::new(),
             running: Arc::new(Semaphore::new(RUNNING as usize)),
             stopping: watch::Sender::new(false),

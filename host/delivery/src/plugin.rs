@@ -6,7 +6,7 @@ use heptad_runtime::{Due, EventDelivery, Handled, REFUSED};
 use serde_json::Value;
 
 use crate::Shared;
-use crate::receiver::{Told, ToldAs};
+use crate::receiver::{Then, Told, ToldAs, Took};
 use crate::worker::SOON;
 
 /// Tells the plugin of an event.
@@ -40,15 +40,15 @@ pub(crate) async fn run(shared: &Shared, ctx: &Ctx, plugin: &Serving, event: &Ev
 
 fn told(shared: &Shared, plugin: &Serving, handled: Handled) -> Told {
     let now = shared.env.now();
-    let micros = handled.trace.micros;
+    let took = Took { micros: handled.trace.micros, ..Took::default() };
     match handled.trace.outcome {
-        Outcome::Answered => Told::Done { written: handled.written.map(Box::new), micros },
+        Outcome::Answered => Told::Done { written: handled.written.map(Box::new), took },
         // The transaction met another one: at once again.
         Outcome::Failed { code, .. } if code == "conflict" => Told::Again,
         Outcome::Failed { code, .. } if code == "busy" => Told::NotNow { until: now.plus(SOON) },
         Outcome::Failed { code, message } => {
-            let is_final = code == REFUSED;
-            Told::Failed { code, message, is_final, micros }
+            let then = if code == REFUSED { Then::GiveUp } else { Then::Retry };
+            Told::Failed { code, message, then, took }
         }
         Outcome::Skipped { code, .. } => {
             tracing::debug!(code, install = %plugin.install, "a plugin was not told now");

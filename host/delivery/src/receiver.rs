@@ -3,23 +3,45 @@
 use std::sync::Arc;
 
 use heptad_capabilities::extensions::Serving;
-use heptad_model::id::InstallId;
+use heptad_model::id::{InstallId, WebhookId};
 use heptad_model::{Ctx, Event, Millis, Permission, PermissionSet, Point};
+use heptad_platform::PlatformError;
 use heptad_platform::delivery::subscription::{Subscription, SubscriptionKind, SubscriptionState};
 use heptad_store::OpenTx;
 
+use crate::webhook::Endpoint;
 use crate::{Shared, plugin};
 
 /// What came of telling a receiver.
 pub(crate) enum Told {
     /// It took the event; what it wrote is not committed yet.
-    Done { written: Option<Box<OpenTx>>, micros: u64 },
+    Done { written: Option<Box<OpenTx>>, took: Took },
     /// It is to be told again at once.
     Again,
     /// It cannot be told now, through no fault of the event.
     NotNow { until: Millis },
-    /// It failed; `is_final` when another attempt cannot succeed.
-    Failed { code: String, message: String, is_final: bool, micros: u64 },
+    /// It failed.
+    Failed { code: String, message: String, then: Then, took: Took },
+}
+
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The event is tried again, later and later, and given up in the end.
+    Retry,
+    /// Another attempt cannot succeed: it is given up now.
+    GiveUp,
+    /// The receiver as a whole fails or rests: the attempt says nothing about the event, which is tried at this moment.
+    Rest(Millis),
+}
+
+/// What an attempt took, and what came back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Took {
+    pub(crate) micros: u64,
+    /// The HTTP status that an endpoint answered, and the first bytes of the answer.
+    pub(crate) status: Option<u16>,
+    pub(crate) response: String,
 }
 
 /// How an event is told.
@@ -37,31 +59,42 @@ pub(crate) enum Receiver {
     Plugin(Arc<Serving>, PermissionSet),
     /// A plugin that works at times of its own.
     Schedule(Arc<Serving>),
+    /// A server of the merchant's or publisher's own.
+    Webhook(Box<Endpoint>),
 }
 
 impl Receiver {
     /// The receiver of a subscription; `None` while it does not listen, or this process cannot say.
-    pub(crate) async fn of(shared: &Shared, ctx: &Ctx, subscription: &Subscription) -> Option<Self> {
+    pub(crate) async fn of(
+        shared: &Shared,
+        ctx: &Ctx,
+        subscription: &Subscription,
+    ) -> Result<Option<Self>, PlatformError> {
         if subscription.state == SubscriptionState::Paused {
-            return None;
+            return Ok(None);
         }
         let plugin = async |point| {
             let install = InstallId::parse(&subscription.owner).ok()?;
             shared.runtime.handler(ctx, install, point).await.ok()?
         };
-        match subscription.kind {
+        Ok(match subscription.kind {
             SubscriptionKind::Plugin => {
                 plugin(Point::EventHandle).await.map(|(plugin, granted)| Self::Plugin(plugin, granted))
             }
             SubscriptionKind::Schedule => plugin(Point::ScheduleRun).await.map(|(plugin, _)| Self::Schedule(plugin)),
-        }
+            SubscriptionKind::Webhook => match WebhookId::parse(&subscription.owner) {
+                Ok(id) => Endpoint::of(shared, ctx, id).await?.map(|endpoint| Self::Webhook(Box::new(endpoint))),
+                Err(_) => None,
+            },
+        })
     }
 
     /// Whether it may be told of a type: a plugin of nothing whose permission the merchant did not grant.
     pub(crate) fn may_hear(&self, permission: Option<Permission>) -> bool {
         match self {
             Self::Plugin(_, granted) => permission.is_none_or(|permission| granted.contains(permission)),
-            Self::Schedule(_) => true,
+            // What is told to an endpoint are ids; what is personal is filled in only where the owner wants it.
+            Self::Schedule(_) | Self::Webhook(_) => true,
         }
     }
 
@@ -70,14 +103,22 @@ impl Receiver {
         match self {
             Self::Plugin(_, granted) => granted.contains(Permission::MembersProfileRead),
             Self::Schedule(_) => false,
+            Self::Webhook(endpoint) => endpoint.sees_profiles(),
         }
     }
 
     /// Tells it of an event.
-    pub(crate) async fn tell(&self, shared: &Shared, ctx: &Ctx, event: &Event, how: &ToldAs) -> Told {
+    pub(crate) async fn tell(
+        &self,
+        shared: &Shared,
+        ctx: &Ctx,
+        event: &Event,
+        how: &ToldAs,
+    ) -> Result<Told, PlatformError> {
         match self {
-            Self::Plugin(plugin, _) => plugin::tell(shared, ctx, plugin, event, how).await,
-            Self::Schedule(plugin) => plugin::run(shared, ctx, plugin, event, how).await,
+            Self::Plugin(plugin, _) => Ok(plugin::tell(shared, ctx, plugin, event, how).await),
+            Self::Schedule(plugin) => Ok(plugin::run(shared, ctx, plugin, event, how).await),
+            Self::Webhook(endpoint) => endpoint.tell(shared, ctx, event, how).await,
         }
     }
 }

@@ -19,7 +19,7 @@ use heptad_store::{OpenTx, REPLAY_PREFIX, StoreError, Tx};
 use serde_json::json;
 
 use crate::acks::{Ack, acknowledge};
-use crate::receiver::{Receiver, Told, ToldAs};
+use crate::receiver::{Receiver, Then, Told, ToldAs, Took};
 use crate::relay::{is_for, known};
 use crate::tenants::caused;
 use crate::{Shared, observe, retry, steps};
@@ -92,7 +92,7 @@ async fn run(shared: &Shared, tenant: TenantId, due: &DueLane) -> Result<bool, P
     let ctx = shared.tenants.ctx(tenant).await?;
     for _ in 0..CONFLICTS {
         let Some(Read { lane, subscription, events }) = read(shared, &ctx, due).await? else { return Ok(false) };
-        let Some(receiver) = Receiver::of(shared, &ctx, &subscription).await else {
+        let Some(receiver) = Receiver::of(shared, &ctx, &subscription).await? else {
             rest(shared, &ctx, due, lane.last_seq).await?;
             return Ok(false);
         };
@@ -165,20 +165,20 @@ impl Run<'_> {
             }
             if event.depth >= MAX_DEPTH {
                 let message = self.loop_named(&event).await?;
-                if !self.give_up(place, &event, "loop", &message, 0).await? {
+                if !self.give_up(place, &event, "loop", &message, Took::default()).await? {
                     return Ok(Ended::Conflict);
                 }
                 continue;
             }
             let told = self.tell(&event).await?;
             match told {
-                Told::Done { written: None, micros } => {
-                    let attempt = self.attempt(&event, DeliveryOutcome::Ok, "", "", micros);
+                Told::Done { written: None, took } => {
+                    let attempt = self.attempt(&event, DeliveryOutcome::Ok, "", "", took);
                     self.done.push(attempt);
                     self.moved_to(place);
                 }
-                Told::Done { written: Some(open), micros } => {
-                    if !self.commit(place, &event, *open, micros).await? {
+                Told::Done { written: Some(open), took } => {
+                    if !self.commit(place, &event, *open, took).await? {
                         return Ok(Ended::Conflict);
                     }
                 }
@@ -186,19 +186,23 @@ impl Run<'_> {
                     return Ok(if self.flush().await? { Ended::Due } else { Ended::Conflict });
                 }
                 Told::NotNow { until } => {
-                    return self.put_off(until, None).await;
+                    return self.put_off(until, None, false).await;
                 }
-                Told::Failed { code, message, is_final, micros } => {
+                Told::Failed { code, message, then, took } => {
                     let now = self.shared.env.now();
-                    let next = retry::next(self.lane.attempts + 1, now, &self.shared.env).filter(|_| !is_final);
-                    let Some(until) = next else {
-                        if !self.give_up(place, &event, &code, &message, micros).await? {
+                    let until = match then {
+                        Then::Retry => retry::next(self.lane.attempts + 1, now, &self.shared.env),
+                        Then::GiveUp => None,
+                        Then::Rest(until) => Some(until),
+                    };
+                    let Some(until) = until else {
+                        if !self.give_up(place, &event, &code, &message, took).await? {
                             return Ok(Ended::Conflict);
                         }
                         continue;
                     };
-                    let attempt = self.attempt(&event, DeliveryOutcome::Failed, &code, &message, micros);
-                    return self.put_off(until, Some(attempt)).await;
+                    let attempt = self.attempt(&event, DeliveryOutcome::Failed, &code, &message, took);
+                    return self.put_off(until, Some(attempt), then == Then::Retry).await;
                 }
             }
         }
@@ -228,7 +232,7 @@ impl Run<'_> {
             replayed: self.replay().is_some(),
         };
         let event = self.filled(event).await?;
-        let told = self.receiver.tell(self.shared, &ctx, &event, &how).await;
+        let told = self.receiver.tell(self.shared, &ctx, &event, &how).await?;
         steps::reached("handled");
         Ok(told)
     }
@@ -264,7 +268,7 @@ impl Run<'_> {
         ReplayId::parse(self.due.lane.key.strip_prefix(REPLAY_PREFIX)?).ok()
     }
 
-    fn attempt(&self, event: &Event, outcome: DeliveryOutcome, code: &str, message: &str, micros: u64) -> Attempt {
+    fn attempt(&self, event: &Event, outcome: DeliveryOutcome, code: &str, message: &str, took: Took) -> Attempt {
         let now = self.shared.env.now();
         observe::delivered(self.subscription.kind.name(), outcome.name(), now.as_millis() - event.at.as_millis());
         Attempt {
@@ -279,7 +283,9 @@ impl Run<'_> {
             outcome,
             code: code.to_owned(),
             message: message.to_owned(),
-            micros,
+            status: took.status,
+            response: took.response,
+            micros: took.micros,
             at: now,
         }
     }
@@ -309,14 +315,8 @@ impl Run<'_> {
     }
 
     /// Commits what the receiver wrote, together with the mark that the event was dealt with.
-    async fn commit(
-        &mut self,
-        place: i64,
-        event: &Event,
-        mut open: OpenTx,
-        micros: u64,
-    ) -> Result<bool, PlatformError> {
-        let attempt = self.attempt(event, DeliveryOutcome::Ok, "", "", micros);
+    async fn commit(&mut self, place: i64, event: &Event, mut open: OpenTx, took: Took) -> Result<bool, PlatformError> {
+        let attempt = self.attempt(event, DeliveryOutcome::Ok, "", "", took);
         let mut attempts = std::mem::take(&mut self.done);
         attempts.push(attempt);
         let ack = Ack { step: self.step(place, false), attempts };
@@ -343,14 +343,15 @@ impl Run<'_> {
         }
     }
 
-    /// Puts the lane off, with what is to be logged about it.
-    async fn put_off(&mut self, until: Millis, failed: Option<Attempt>) -> Result<Ended, PlatformError> {
+    /// Puts the lane off, with what is to be logged about it; `counts` where the attempt brings the event nearer to being
+    /// given up.
+    async fn put_off(&mut self, until: Millis, failed: Option<Attempt>, counts: bool) -> Result<Ended, PlatformError> {
         if !self.flush().await? {
             return Ok(Ended::Conflict);
         }
         let at = self.lane.last_seq;
         let put_off = async |mut tx: Tx| {
-            let moved = lane_put_off(&mut tx, &self.due.lane, at, until, failed.is_some()).await?;
+            let moved = lane_put_off(&mut tx, &self.due.lane, at, until, counts).await?;
             if moved && let Some(attempt) = &failed {
                 deliveries_put(&mut tx, std::slice::from_ref(attempt)).await?;
             }
@@ -367,9 +368,9 @@ impl Run<'_> {
         event: &Event,
         code: &str,
         message: &str,
-        micros: u64,
+        took: Took,
     ) -> Result<bool, PlatformError> {
-        let attempt = self.attempt(event, DeliveryOutcome::Dead, code, message, micros);
+        let attempt = self.attempt(event, DeliveryOutcome::Dead, code, message, took);
         let letter = DeadLetter {
             id: DeadLetterId::generate(&self.shared.env),
             subscription: self.subscription.id,

@@ -41,6 +41,14 @@ impl Zone {
         (name.len() <= 64).then(|| TimeZone::get(name).ok()).flatten().map(Self)
     }
 
+    /// Date and time on the wall, to the minute, such as `2026-03-01 09:30`.
+    pub fn wall(&self, at: Millis) -> String {
+        match Timestamp::from_millisecond(at.as_millis()) {
+            Ok(at) => at.to_zoned(self.0.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+            Err(_) => String::new(),
+        }
+    }
+
     /// How far the clocks are ahead of UTC at a moment, in seconds; all moments here are seconds since 1970 UTC.
     fn offset(&self, at: i64) -> Option<i64> {
         Some(self.0.to_offset(Timestamp::from_second(at).ok()?).seconds().into())

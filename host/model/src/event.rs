@@ -247,6 +247,8 @@ events! {
     ScheduleDue = "schedule.due" v 1 by "schedule"
         { schedule id("sch"), name text, at time, missed integer, cause text }
         "插件的定时任务到期", "It is time for what a plugin does on a schedule; told to that plugin alone";
+    WebhookTest = "webhook.test" v 1 by "webhook" { webhook id("whk") }
+        "测试消息", "A test message";
     NoticePosted = "notice.posted" v 1 by "subject" { kind text, severity text, subject text }
         "商家收到一条通知", "The merchant was told something: a limit, a breaker, a plugin that was switched off";
 }
@@ -255,6 +257,11 @@ impl EventType {
     /// The name.
     pub const fn name(self) -> &'static str {
         self.row().name
+    }
+
+    /// Whether anybody may ask for it: what is told to one receiver alone is not asked for.
+    pub const fn is_for_all(self) -> bool {
+        !matches!(self, Self::ScheduleDue | Self::WebhookTest)
     }
 
     /// The type with this name.

@@ -132,6 +132,10 @@ ids! {
     DeadLetterId = "ded", "dead letter";
     /// Events that are delivered again.
     ReplayId = "rpl", "replay";
+    /// An endpoint that is told of events.
+    WebhookId = "whk", "webhook";
+    /// What an endpoint's messages are signed with.
+    WebhookSecretId = "whs", "webhook secret";
     /// What a plugin does at times.
     ScheduleId = "sch", "schedule";
 }

@@ -6,6 +6,7 @@
 //! watch has registries of its own, [`metric`] and [`alert`].
 
 pub mod alert;
+mod cloud_event;
 pub mod cron;
 pub mod ctx;
 pub mod entropy;

@@ -163,6 +163,8 @@ pub struct Limits {
     pub waiting: u32,
     /// Calls of an install at the same time, in each process.
     pub plugin_concurrency: u32,
+    /// Messages to a tenant's webhooks in a day (UTC).
+    pub webhooks_per_day: u32,
 }
 
 impl Default for Limits {
@@ -185,6 +187,7 @@ impl Default for Limits {
             concurrency: 32,
             waiting: 64,
             plugin_concurrency: 32,
+            webhooks_per_day: 100_000,
         }
     }
 }
@@ -243,6 +246,7 @@ impl Limits {
             ("concurrency", Some(self.concurrency.into()), 1, 10_000),
             ("waiting", Some(self.waiting.into()), 0, 10_000),
             ("plugin_concurrency", Some(self.plugin_concurrency.into()), 1, 10_000),
+            ("webhooks_per_day", Some(self.webhooks_per_day.into()), 0, 1_000_000_000),
         ];
         values.map(|(field, value, least, most)| LimitValue { field, value, least, most }).into()
     }

@@ -277,7 +277,7 @@ impl Manifest {
                 return Err(field(name("types"), "at least one type of event"));
             }
             for kind in &wish.types {
-                let Some(found) = EventType::parse(kind) else {
+                let Some(found) = EventType::parse(kind).filter(|kind| kind.is_for_all()) else {
                     let kind: String = kind.chars().take(64).collect();
                     return Err(field(name("types"), format!("`{kind}` is no type of event")));
                 };

@@ -65,6 +65,13 @@ pub const NOTICES: Kept =
     kept("notices", 90 * DAY, "通知，自确认时起", "Notices, from when somebody acknowledged them");
 /// The audit log.
 pub const AUDIT: Kept = kept("audit", 3 * 365 * DAY, "审计日志，自操作时起", "The audit log, from what was done");
+/// Messages to webhooks by the day.
+pub const WEBHOOK_USAGE: Kept = kept(
+    "webhook_usage",
+    DAY,
+    "每天的 Webhook 消息数，自该日结束时起",
+    "Counts of a day's webhook messages, from the end of the day",
+);
 /// API tokens.
 pub const TOKENS: Kept =
     kept("tokens", 30 * DAY, "API 令牌，自失效或吊销时起", "Tokens, from when they were over or revoked");
@@ -88,6 +95,7 @@ pub const ALL: &[Kept] = &[
     IDEMPOTENCY_KEYS,
     NOTICES,
     AUDIT,
+    WEBHOOK_USAGE,
     TOKENS,
     SESSIONS,
     SIGN_IN_LINKS,

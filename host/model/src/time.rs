@@ -31,6 +31,12 @@ impl Millis {
         (text.len() <= 64).then(|| text.parse::<jiff::Timestamp>().ok()).flatten().map(|at| Self(at.as_millisecond()))
     }
 
+    /// Reads a date of HTTP (RFC 9110), such as `Sun, 01 Mar 2026 00:02:00 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+        (text.len() <= 64).then(|| parsed.ok()).flatten().map(|at| Self(at.as_millisecond()))
+    }
+
     /// RFC 3339 in UTC with milliseconds, such as `2026-01-02T03:04:05.678Z`; out of the calendar, the bare number.
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {

@@ -4,6 +4,8 @@ use heptad_model::Permission;
 use heptad_model::page::PageError;
 use heptad_store::{AsStoreError, StoreError};
 
+use crate::vault::VaultError;
+
 /// What kind of failure it is, so that callers answer alike: the API with a status, the gate with an error's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
@@ -153,6 +155,18 @@ pub enum PlatformError {
     /// The plugin's store would grow beyond its quota in this shop.
     #[error("the plugin's store in this shop holds at most {0} bytes")]
     KvQuota(i64),
+    /// The tenant has as many endpoints as it may have.
+    #[error("there are {0} webhooks already, which is the most")]
+    WebhookFull(i64),
+    /// Two secrets of the endpoint sign already.
+    #[error("two secrets sign already: retire the old one first")]
+    SecretsFull,
+    /// The endpoint's newest secret cannot be retired.
+    #[error("the newest secret signs on: rotate it instead")]
+    SecretLast,
+    /// What is sealed cannot be opened.
+    #[error(transparent)]
+    Vault(VaultError),
     /// The schedule is paused, or its plugin is disabled.
     #[error("the schedule is paused, or its plugin is disabled")]
     ScheduleOff,
@@ -218,6 +232,9 @@ impl PlatformError {
             Self::KvBatch { .. } => "kv-batch",
             Self::KvDuplicate(_) => "kv-duplicate",
             Self::KvQuota(_) => "kv-quota",
+            Self::WebhookFull(_) => "webhook-full",
+            Self::SecretsFull => "secrets-full",
+            Self::SecretLast => "secret-last",
             Self::ScheduleOff => "schedule-off",
             Self::ScheduleFull(_) => "schedule-full",
             Self::SignInFailed => "sign-in-failed",
@@ -225,7 +242,7 @@ impl PlatformError {
             Self::TokenInvalid => "token-invalid",
             Self::TokenDenied { .. } => "token-denied",
             Self::Store(StoreError::Busy(_)) => "busy",
-            Self::Hashing(_) | Self::Store(_) => "internal",
+            Self::Hashing(_) | Self::Vault(_) | Self::Store(_) => "internal",
         }
     }
 
@@ -252,11 +269,15 @@ impl PlatformError {
             | Self::VersionExists { .. }
             | Self::Reviewed(_)
             | Self::AlreadyInstalled(_)
+            | Self::SecretsFull
+            | Self::SecretLast
             | Self::ScheduleOff => ErrorClass::Conflict,
             Self::SignInFailed | Self::LinkInvalid | Self::TokenInvalid => ErrorClass::Unauthenticated,
             Self::TokenDenied { .. } => ErrorClass::Denied,
-            Self::PointFull { .. } | Self::KvQuota(_) | Self::ScheduleFull(_) => ErrorClass::Limit,
-            Self::Hashing(_) | Self::Store(_) => ErrorClass::Internal,
+            Self::PointFull { .. } | Self::KvQuota(_) | Self::ScheduleFull(_) | Self::WebhookFull(_) => {
+                ErrorClass::Limit
+            }
+            Self::Hashing(_) | Self::Vault(_) | Self::Store(_) => ErrorClass::Internal,
         }
     }
 
@@ -268,6 +289,15 @@ impl PlatformError {
             Self::Settings(fields) | Self::NeedsSetup(fields) => fields.clone(),
             Self::PermissionRequired(_) | Self::PermissionNotAsked(_) => one("granted", self.to_string()),
             _ => Vec::new(),
+        }
+    }
+}
+
+impl From<VaultError> for PlatformError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Store(error) => Self::Store(error),
+            error => Self::Vault(error),
         }
     }
 }

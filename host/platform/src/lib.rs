@@ -34,6 +34,7 @@ pub mod tenant;
 pub mod token;
 pub mod user;
 pub mod vault;
+pub mod webhook;
 
 pub use error::{ErrorClass, FieldError, PlatformError};
 pub use generation::generation;

@@ -31,11 +31,28 @@ pub enum NoticeKind {
     PluginDisabled,
     /// An event could not be delivered and lies with the dead letters.
     EventDead,
+    /// An endpoint failed so often that it rests; its events are kept.
+    WebhookFailing,
+    /// An endpoint asked to be sent nothing any more, and is paused; its events are kept.
+    WebhookGone,
+    /// Most of the messages of a day are used.
+    WebhookLimitNear,
+    /// All messages of a day are used; the rest waits.
+    WebhookLimit,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::BreakerOpened, Self::LimitNear, Self::PluginDisabled, Self::EventDead];
+    pub const ALL: [Self; 8] = [
+        Self::BreakerOpened,
+        Self::LimitNear,
+        Self::PluginDisabled,
+        Self::EventDead,
+        Self::WebhookFailing,
+        Self::WebhookGone,
+        Self::WebhookLimitNear,
+        Self::WebhookLimit,
+    ];
 
     /// The word in the database and the API.
     pub const fn name(self) -> &'static str {
@@ -44,14 +61,18 @@ impl NoticeKind {
             Self::LimitNear => "limit-near",
             Self::PluginDisabled => "plugin-disabled",
             Self::EventDead => "event-dead",
+            Self::WebhookFailing => "webhook-failing",
+            Self::WebhookGone => "webhook-gone",
+            Self::WebhookLimitNear => "webhook-limit-near",
+            Self::WebhookLimit => "webhook-limit",
         }
     }
 
     /// How soon somebody should look.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::BreakerOpened => Severity::Critical,
-            Self::LimitNear | Self::EventDead => Severity::Warning,
+            Self::BreakerOpened | Self::WebhookFailing | Self::WebhookGone | Self::WebhookLimit => Severity::Critical,
+            Self::LimitNear | Self::EventDead | Self::WebhookLimitNear => Severity::Warning,
             Self::PluginDisabled => Severity::Info,
         }
     }
@@ -123,8 +144,7 @@ pub struct NoticeIn {
     /// The matter's name within its inbox: what bears the same name is the same matter.
     pub dedup: String,
     /// The arguments of the sentence: `plugin`, `version`, `point`, `code`, `message`, `limit`, `most`, `used`, `subscription`,
-    /// `event`. A publisher
-    /// reads them too, so they never name a shop.
+    /// `event`, `host`, `forecast`, `resets`. A publisher reads them too, so they never name a shop.
     pub detail: Value,
 }
 

@@ -224,6 +224,11 @@ impl Runtime {
         Ok(inspected)
     }
 
+    /// The tenant's limits; those of the process where they cannot be read now.
+    pub async fn limits_of(&self, ctx: &Ctx) -> Arc<Limits> {
+        self.installs.limits(ctx).await.unwrap_or_else(|_| self.limits.clone())
+    }
+
     /// The limits of tenants where no default profile is stored.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -270,7 +275,7 @@ impl Runtime {
 impl Extensions for Runtime {
     async fn turn(&self, ctx: &Ctx) -> Result<Turn, TooBusy> {
         // A process that cannot say what the tenant may use will refuse the work itself, in its own words.
-        let limits = self.installs.limits(ctx).await.unwrap_or_else(|_| self.limits.clone());
+        let limits = self.limits_of(ctx).await;
         let share = Share { running: limits.concurrency, waiting: limits.waiting };
         match self.turns.enter(ctx.tenant().id, share, Instant::now() + TURN_WAIT).await {
             Ok(permit) => Ok(Turn::new(Duration::from_millis(limits.quote_ms.into()), permit)),

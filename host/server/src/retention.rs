@@ -16,6 +16,7 @@ use heptad_platform::retention::{
     audit_purge, platform_audit_purge, retention_runs_put, session_purge, sign_in_link_purge, token_purge,
 };
 use heptad_platform::tenant::{TenantRecord, tenant_list};
+use heptad_platform::webhook::usage::webhook_usage_purge;
 use heptad_store::{PlatformTx, Store, Tx};
 
 use crate::config::Retention;
@@ -145,6 +146,7 @@ async fn purge_tenant(
                 DEAD_LETTERS => dead_letter_purge,
                 REPLAYS => replay_purge,
                 AUDIT => audit_purge,
+                WEBHOOK_USAGE => webhook_usage_purge,
             )
         };
         let (purged, again) = store.write(&ctx, write).await?;

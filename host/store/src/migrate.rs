@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "vault", include_str!("../migrations/0004_vault.sql")),
     (5, "schedules", include_str!("../migrations/0005_schedules.sql")),
     (6, "stream", include_str!("../migrations/0006_stream.sql")),
+    (7, "webhooks", include_str!("../migrations/0007_webhooks.sql")),
 ];
 
 /// Any number that no other program locks on a shared server.

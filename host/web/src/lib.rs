@@ -26,6 +26,7 @@ mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod upload;
+mod webhook;
 
 pub use error::{ApiError, ApiResult};
 pub use request::REQUEST_ID;

@@ -1,5 +1,5 @@
 //! Which crate may depend on which: model ← store ← {capabilities, platform} ← runtime ← {delivery, web} ← server,
-//! model ← outbound ← runtime, bindings ← runtime; what partners build on never depends on the host.
+//! model ← outbound ← {runtime, webhook}, webhook ← {delivery, web}, bindings ← runtime; what partners build on never depends on the host.
 
 use toml::{Table, Value};
 
@@ -13,6 +13,7 @@ const HOST: &[(&str, &[&str])] = &[
     ("heptad-store", &["heptad-model"]),
     ("heptad-capabilities", &["heptad-model", "heptad-store"]),
     ("heptad-platform", &["heptad-model", "heptad-store"]),
+    ("heptad-webhook", &["heptad-model", "heptad-outbound", "heptad-platform"]),
     (
         "heptad-runtime",
         &[
@@ -33,6 +34,7 @@ const HOST: &[(&str, &[&str])] = &[
             "heptad-capabilities",
             "heptad-platform",
             "heptad-runtime",
+            "heptad-webhook",
         ],
     ),
     (
@@ -44,6 +46,7 @@ const HOST: &[(&str, &[&str])] = &[
             "heptad-capabilities",
             "heptad-platform",
             "heptad-runtime",
+            "heptad-webhook",
         ],
     ),
     (

@@ -1,9 +1,11 @@
 //! Events on their way from an operation of the shop to a real plugin, on both databases.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod endpoint;
 mod failing;
 mod handlers;
 mod schedules;
 mod several;
 mod shop;
 mod stream;
+mod webhooks;

@@ -139,6 +139,8 @@ pub async fn lane_skip(tx: &mut Tx, key: &LaneKey) -> Result<DeadLetter, Platfor
         outcome: DeliveryOutcome::Skipped,
         code: letter.code.clone(),
         message: letter.message.clone(),
+        status: None,
+        response: String::new(),
         micros: 0,
         at: now,
     };

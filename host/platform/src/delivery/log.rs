@@ -9,6 +9,8 @@ use crate::PlatformError;
 
 /// The most characters of a message that is kept.
 const MAX_MESSAGE: usize = 500;
+/// The most characters of an answer that are kept.
+const MAX_RESPONSE: usize = 1_024;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,10 @@ pub struct Delivery {
     pub code: String,
     /// A sentence in English.
     pub message: String,
+    /// The HTTP status that an endpoint answered.
+    pub status: Option<u16>,
+    /// The first bytes of its answer, as text.
+    pub response: String,
     /// How long it took, in microseconds.
     pub micros: u64,
     /// When.
@@ -77,6 +83,8 @@ impl Delivery {
             outcome: row.parse("outcome")?,
             code: row.text("code")?,
             message: row.text("message")?,
+            status: row.opt_int("status")?.and_then(|status| u16::try_from(status).ok()),
+            response: row.text("response")?,
             micros: u64::try_from(row.int("micros")?).unwrap_or_default(),
             at: row.millis("at")?,
         })
@@ -86,11 +94,12 @@ impl Delivery {
 /// Writes attempts down.
 pub async fn deliveries_put(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), StoreError> {
     const PUT: &str = "insert into deliveries (tenant_id, id, subscription_id, event_id, kind, key, seq, attempt, replay_id, \
-                       outcome, code, message, micros, at) select $1, json_extract(value, '$.id'), \
+                       outcome, code, message, status, response, micros, at) select $1, json_extract(value, '$.id'), \
                        json_extract(value, '$.subscription'), json_extract(value, '$.event'), json_extract(value, '$.kind'), \
                        json_extract(value, '$.key'), cast(json_extract(value, '$.seq') as bigint), \
                        cast(json_extract(value, '$.attempt') as bigint), json_extract(value, '$.replay'), \
                        json_extract(value, '$.outcome'), json_extract(value, '$.code'), json_extract(value, '$.message'), \
+                       cast(json_extract(value, '$.status') as bigint), json_extract(value, '$.response'), \
                        cast(json_extract(value, '$.micros') as bigint), cast(json_extract(value, '$.at') as bigint) \
                        from json_each($2)";
     let row = |one: &Delivery| {
@@ -98,6 +107,7 @@ pub async fn deliveries_put(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), 
             "id": one.id, "subscription": one.subscription, "event": one.event, "kind": one.kind, "key": one.key,
             "seq": one.seq, "attempt": one.attempt, "replay": one.replay, "outcome": one.outcome.name(),
             "code": one.code, "message": one.message.chars().take(MAX_MESSAGE).collect::<String>(),
+            "status": one.status, "response": one.response.chars().take(MAX_RESPONSE).collect::<String>(),
             "micros": one.micros, "at": one.at,
         })
     };
@@ -113,7 +123,7 @@ pub async fn delivery_list(
     page: &PageRequest,
 ) -> Result<Page<Delivery>, PlatformError> {
     const LIST: &str = "select id, subscription_id, event_id, kind, key, seq, attempt, replay_id, outcome, code, message, \
-                        micros, at from deliveries where tenant_id = $1 and subscription_id = $2 and ($3 = '' or id < $3) \
+                        status, response, micros, at from deliveries where tenant_id = $1 and subscription_id = $2 and ($3 = '' or id < $3) \
                         and ($4 = '' or outcome = $4) order by id desc limit $5";
     let outcome = outcome.map_or("", DeliveryOutcome::name);
     let statement = tx.query(LIST).text(subscription).bind(page.after()).bind(outcome).bind(page.fetch());
@@ -128,7 +138,7 @@ pub async fn deliveries_latest(
     events: &[EventId],
 ) -> Result<Vec<Delivery>, StoreError> {
     const LIST: &str = "select d.id, d.subscription_id, d.event_id, d.kind, d.key, d.seq, d.attempt, d.replay_id, d.outcome, \
-                        d.code, d.message, d.micros, d.at from deliveries d where d.tenant_id = $1 \
+                        d.code, d.message, d.status, d.response, d.micros, d.at from deliveries d where d.tenant_id = $1 \
                         and d.subscription_id = $2 and d.id in (select max(l.id) from deliveries l \
                         where l.tenant_id = $1 and l.subscription_id = $2 and l.replay_id is null \
                         and l.event_id in (select value from json_each($3)) group by l.event_id)";
@@ -138,6 +148,6 @@ pub async fn deliveries_latest(
 /// What became of an event, the latest attempt first; at most two hundred attempts.
 pub async fn delivery_of_event(tx: &mut Tx, event: EventId) -> Result<Vec<Delivery>, StoreError> {
     const LIST: &str = "select id, subscription_id, event_id, kind, key, seq, attempt, replay_id, outcome, code, message, \
-                        micros, at from deliveries where tenant_id = $1 and event_id = $2 order by id desc limit 200";
+                        status, response, micros, at from deliveries where tenant_id = $1 and event_id = $2 order by id desc limit 200";
     tx.query(LIST).text(event).fetch_all(Delivery::of).await
 }

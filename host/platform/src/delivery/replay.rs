@@ -2,12 +2,12 @@
 //! not move the lanes of its events' keys.
 
 use heptad_model::event::partition;
-use heptad_model::id::{EventId, ReplayId, SubscriptionId};
+use heptad_model::id::{DeliveryId, EventId, ReplayId, SubscriptionId};
 use heptad_model::{Millis, Page, PageRequest};
 use heptad_store::{REPLAY_PREFIX, Row, StoreError, Tx};
 use serde_json::json;
 
-use super::subscription::Subscription;
+use super::subscription::{Subscription, subscription_get};
 use crate::PlatformError;
 
 /// The most events of a replay.
@@ -87,6 +87,16 @@ pub async fn replay_create(tx: &mut Tx, subscription: &Subscription, of: &Replay
     statement.bind(partition(&tenant.to_string(), &key)).bind(events).bind(now).execute().await?;
     tx.audit("replay.created", id, &json!({"subscription": subscription.id, "events": events})).await?;
     Ok(Replay { id, subscription: subscription.id, events, done: 0, state: "running", created_at: now, created_by: by })
+}
+
+/// Sends what one attempt was about once more, to the same receiver.
+pub async fn delivery_redeliver(tx: &mut Tx, id: DeliveryId) -> Result<Replay, PlatformError> {
+    const GET: &str = "select subscription_id, event_id from deliveries where tenant_id = $1 and id = $2";
+    let read = |row: &Row| Ok((row.parse("subscription_id")?, row.parse("event_id")?));
+    let found = tx.query(GET).text(id).fetch_optional(read).await?;
+    let (subscription, event) = found.ok_or_else(|| PlatformError::not_found("delivery", id))?;
+    let subscription = subscription_get(tx, subscription).await?;
+    replay_create(tx, &subscription, &ReplayOf::Events(vec![event])).await
 }
 
 /// The replays of a subscription, the latest first.

@@ -16,6 +16,8 @@ pub enum SubscriptionKind {
     Plugin,
     /// What a plugin does at times of its own; the owner is the install.
     Schedule,
+    /// A server of the merchant's or publisher's own; the owner is the endpoint.
+    Webhook,
 }
 
 /// Whether events are delivered.
@@ -27,7 +29,7 @@ pub enum SubscriptionState {
     Paused,
 }
 
-words!(SubscriptionKind, "kind of subscription", Plugin = "plugin", Schedule = "schedule");
+words!(SubscriptionKind, "kind of subscription", Plugin = "plugin", Schedule = "schedule", Webhook = "webhook");
 words!(SubscriptionState, "state of a subscription", Active = "active", Paused = "paused");
 
 /// Somebody who is told of events.
@@ -136,6 +138,20 @@ pub(crate) async fn subscription_create(
     let statement = tx.query(INSERT).text(id).bind(kind.name()).bind(owner).bind(name).json(types).bind(filter);
     statement.bind(now).execute().await?;
     Ok(id)
+}
+
+/// Replaces what a subscription is called and asks for.
+pub(crate) async fn subscription_wishes_put(
+    tx: &mut Tx,
+    id: SubscriptionId,
+    name: &str,
+    types: &[String],
+    filter: &str,
+) -> Result<(), StoreError> {
+    const PUT: &str = "update subscriptions set name = $3, types = $4, filter = $5, updated_at = $6 \
+                       where tenant_id = $1 and id = $2";
+    let now = tx.ctx().now();
+    tx.query(PUT).text(id).bind(name).json(types).bind(filter).bind(now).execute().await.map(drop)
 }
 
 /// Removes the subscriptions of an owner with all that is kept about them.

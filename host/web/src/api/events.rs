@@ -247,3 +247,23 @@ pub(super) async fn event_read(
         deliveries: deliveries.into_iter().map(|one| DeliveryOut::new(one, reader)).collect(),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use heptad_model::{Actor, Env, Locale, Origin};
+
+    use super::*;
+
+    #[test]
+    fn the_api_and_webhooks_show_an_event_alike() {
+        let env = Env::fixed(1);
+        let (tenant, origin) = (TenantId::generate(&env), Origin::new(Actor::Anonymous, Locale::En, env));
+        let event = EventType::CatalogImported.about("k", serde_json::json!({"products": 1, "skus": 2}));
+        let mut event = event.placed(&origin, 7);
+        for (causation, traceparent) in [(None, None), (Some(event.id), Some("00-1-2-01".to_owned()))] {
+            (event.causation, event.traceparent) = (causation, traceparent);
+            let shown = serde_json::to_value(EventOut::new(event.clone(), tenant)).unwrap();
+            assert_eq!(shown, event.cloud(tenant));
+        }
+    }
+}

@@ -39,6 +39,7 @@ mod trace;
 mod usage;
 mod users;
 mod versions;
+mod webhooks;
 
 use heptad_platform::principal::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -131,6 +132,19 @@ pub const ROUTES: &[RouteRow] = &[
     row("POST", "/v1/dead-letters/{dead_letter}/replay", Staff::ROLES),
     row("POST", "/v1/dead-letters/{dead_letter}/discard", Staff::ROLES),
     row("POST", "/v1/replays/{replay}/cancel", Staff::ROLES),
+    row("GET", "/v1/webhooks", Staff::ROLES),
+    row("POST", "/v1/webhooks", Staff::ROLES),
+    row("GET", "/v1/webhooks/{webhook}", Staff::ROLES),
+    row("PUT", "/v1/webhooks/{webhook}", Staff::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/pause", Staff::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/resume", Staff::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/rearm", Staff::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/test", Staff::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/secrets/rotate", Staff::ROLES),
+    row("DELETE", "/v1/webhooks/{webhook}/secrets/{secret}", Staff::ROLES),
+    row("DELETE", "/v1/webhooks/{webhook}", Staff::ROLES),
+    row("GET", "/v1/webhook-usage", Staff::ROLES),
+    row("POST", "/v1/deliveries/{delivery}/redeliver", Staff::ROLES),
     row("GET", "/v1/schedules", Staff::ROLES),
     row("GET", "/v1/schedules/{schedule}", Staff::ROLES),
     row("POST", "/v1/schedules/{schedule}/run", Staff::ROLES),
@@ -235,6 +249,16 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(replays::dead_letter_aside))
         .routes(routes!(replays::replay_page, replays::replay_post))
         .routes(routes!(replays::replay_end))
+        .routes(routes!(webhooks::webhook_all, webhooks::webhook_post))
+        .routes(routes!(webhooks::webhook_read, webhooks::webhook_replace, webhooks::webhook_remove))
+        .routes(routes!(webhooks::webhook_pause))
+        .routes(routes!(webhooks::webhook_resume))
+        .routes(routes!(webhooks::webhook_again))
+        .routes(routes!(webhooks::webhook_test))
+        .routes(routes!(webhooks::webhook_rotate))
+        .routes(routes!(webhooks::webhook_secret_remove))
+        .routes(routes!(webhooks::webhook_usage))
+        .routes(routes!(replays::delivery_again))
         .routes(routes!(schedules::schedule_all))
         .routes(routes!(schedules::schedule_read))
         .routes(routes!(schedules::schedule_now))

@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use heptad_model::id::{DeadLetterId, EventId, ReplayId, SubscriptionId};
+use heptad_model::id::{DeadLetterId, DeliveryId, EventId, ReplayId, SubscriptionId};
 use heptad_model::{Locale, Millis};
 use heptad_platform::delivery::dead_letter::{DeadLetter, dead_letter_discard, dead_letter_list, dead_letter_replay};
-use heptad_platform::delivery::replay::{Replay, ReplayOf, replay_cancel, replay_create, replay_list};
+use heptad_platform::delivery::replay::{
+    Replay, ReplayOf, delivery_redeliver, replay_cancel, replay_create, replay_list,
+};
 use heptad_platform::delivery::subscription::subscription_get;
 use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
@@ -166,6 +168,17 @@ pub(super) async fn dead_letter_again(
     PathOf(id): PathOf<DeadLetterId>,
 ) -> ApiResult<(StatusCode, Json<ReplayOut>)> {
     let replay = state.store.write(&staff.ctx, async |mut tx| dead_letter_replay(&mut tx, id).await).await?;
+    Ok((StatusCode::CREATED, Json(replay.into())))
+}
+
+/// Sends what an attempt was about once more, to the same receiver.
+#[utoipa::path(post, path = "/v1/deliveries/{delivery}/redeliver", tag = "events", responses((status = CREATED, body = ReplayOut)))]
+pub(super) async fn delivery_again(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathOf(id): PathOf<DeliveryId>,
+) -> ApiResult<(StatusCode, Json<ReplayOut>)> {
+    let replay = state.store.write(&staff.ctx, async |mut tx| delivery_redeliver(&mut tx, id).await).await?;
     Ok((StatusCode::CREATED, Json(replay.into())))
 }
 

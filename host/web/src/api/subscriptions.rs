@@ -33,10 +33,10 @@ pub(crate) struct SubscriptionOut {
     /// The id.
     #[schema(example = "sub_01a216219c6f7211a57c10644d9c3041")]
     pub id: String,
-    /// What the events go to: `plugin`.
+    /// What the events go to: `plugin`, `schedule` or `webhook`.
     #[schema(example = "plugin")]
     pub kind: &'static str,
-    /// Of that kind: the install's id.
+    /// Of that kind: the install's id, or the webhook's.
     #[schema(example = "ins_01a216219c6f7211a57c10644d9c3041")]
     pub owner: String,
     /// Its name among those of its owner.
@@ -205,6 +205,13 @@ pub(crate) struct DeliveryOut {
     /// What it said, in English, for developers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// The HTTP status that an endpoint answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 204)]
+    pub status: Option<u16>,
+    /// The first bytes of its answer, as text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub response: String,
     /// How long it took, in microseconds.
     #[schema(example = 180)]
     pub micros: u64,
@@ -227,6 +234,8 @@ impl DeliveryOut {
             cause: cause_sentence(reader, &one.code),
             code: one.code,
             message: one.message,
+            status: one.status,
+            response: one.response,
             micros: one.micros,
             at: one.at.rfc3339(),
         }

@@ -34,7 +34,8 @@ use crate::state::AppState;
 pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
     carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders, overview,
-    people, products, publisher, replays, retention, review, sign_in, subscriptions, tenants, usage,
+    people, products, publisher, replays, retention, review, schedules, sign_in, subscriptions, tenants, usage,
+    webhooks,
 };
 
 /// The most bytes of a form.
@@ -69,6 +70,20 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/subscriptions/{subscription}/dead-letters/{letter}", post(dead_letters::act))
         .route("/subscriptions/{subscription}/replays", get(replays::list).post(replays::create))
         .route("/subscriptions/{subscription}/replays/{replay}", post(replays::cancel))
+        .route("/subscriptions/{subscription}/deliveries/{delivery}", post(deliveries::again))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/webhooks/new", get(webhooks::new))
+        .route("/webhooks/{webhook}", get(webhooks::show).post(webhooks::change))
+        .route("/webhooks/{webhook}/test", post(webhooks::test_post))
+        .route("/webhooks/{webhook}/rotate", post(webhooks::rotate_post))
+        .route("/webhooks/{webhook}/retire", post(webhooks::retire_post))
+        .route("/webhooks/{webhook}/rearm", post(webhooks::rearm_post))
+        .route("/webhooks/{webhook}/state", post(webhooks::state_post))
+        .route("/webhooks/{webhook}/delete", post(webhooks::delete_post))
+        .route("/schedules", get(schedules::list))
+        .route("/schedules/{schedule}", get(schedules::show))
+        .route("/schedules/{schedule}/run", post(schedules::run_post))
+        .route("/schedules/{schedule}/state", post(schedules::state_post))
         .route("/usage", get(usage::show))
         .route("/notices", get(notices::shop))
         .route("/notices/{notice}", post(notices::shop_post))

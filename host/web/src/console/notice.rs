@@ -37,6 +37,25 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
             let values = [("subscription", subscription), ("event", event), ("why", why.value())];
             words.with("notice-event-dead", values)
         }
+        NoticeKind::WebhookFailing => {
+            let why = cause(words, text("code"));
+            words.with("notice-webhook-failing", [("host", text("host").value()), ("why", why.value())])
+        }
+        NoticeKind::WebhookGone => words.with("notice-webhook-gone", [("host", text("host").value())]),
+        NoticeKind::WebhookLimitNear => {
+            let figures = [("used", number("used").value()), ("most", number("most").value())];
+            match text("forecast") {
+                "" => words.with("notice-webhook-limit-near", figures),
+                forecast => {
+                    let [used, most] = figures;
+                    words.with("notice-webhook-limit-forecast", [used, most, ("time", forecast.value())])
+                }
+            }
+        }
+        NoticeKind::WebhookLimit => {
+            let values = [("most", number("most").value()), ("time", text("resets").value())];
+            words.with("notice-webhook-limit", values)
+        }
     }
 }
 
@@ -88,7 +107,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_sentence_with_its_arguments() {
-        let detail = json!({"plugin": "tea-club", "version": "1.2.0", "point": "discount.lines", "code": "fuel", "limit": "kv-quota", "used": 81_000, "most": 100_000, "subscription": "stamp", "event": "order.paid"});
+        let detail = json!({"plugin": "tea-club", "version": "1.2.0", "point": "discount.lines", "code": "fuel", "limit": "kv-quota", "used": 81_000, "most": 100_000, "subscription": "stamp", "event": "order.paid", "host": "shop.example", "forecast": "2026-03-01 09:30", "resets": "2026-03-02 08:00"});
         for (kind, zh, en) in [
             (
                 NoticeKind::BreakerOpened,
@@ -106,6 +125,14 @@ mod tests {
                 &["stamp", "order.paid", "计算量过大"],
                 &["stamp", "order.paid", "computed too much"],
             ),
+            (NoticeKind::WebhookFailing, &["shop.example", "计算量过大"], &["shop.example", "computed too much"]),
+            (NoticeKind::WebhookGone, &["shop.example", "410"], &["shop.example", "410"]),
+            (
+                NoticeKind::WebhookLimitNear,
+                &["81.0 k", "100.0 k", "2026-03-01 09:30"],
+                &["81.0 k", "100.0 k", "2026-03-01 09:30"],
+            ),
+            (NoticeKind::WebhookLimit, &["100.0 k", "2026-03-02 08:00"], &["100.0 k", "2026-03-02 08:00"]),
         ] {
             for (locale, parts) in [(Locale::ZhCn, zh), (Locale::En, en)] {
                 let said = sentence(locale, &notice(kind, detail.clone()));

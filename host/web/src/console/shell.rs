@@ -178,6 +178,8 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("/plugins", "nav-plugins"),
             ("/events", "nav-events"),
             ("/subscriptions", "nav-subscriptions"),
+            ("/webhooks", "nav-webhooks"),
+            ("/schedules", "nav-schedules"),
             ("/usage", "nav-usage"),
             (NOTICES, "nav-notices"),
             ("/carts", "nav-carts"),

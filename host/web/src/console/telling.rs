@@ -24,6 +24,8 @@ pub(super) fn about(shop: &Shop, kind: &str, key: &str) -> Option<String> {
         Some("prd") => return page("products"),
         Some("ins") => return page("plugins"),
         Some("sub") => return page("subscriptions"),
+        Some("whk") => return page("webhooks"),
+        Some("sch") => return page("schedules"),
         _ => {}
     }
     let is_sku = EventType::parse(kind).is_some_and(|kind| kind.row().key == "sku");
@@ -46,6 +48,10 @@ pub(super) fn owner(shop: &Shop, subscription: &Subscription, installs: &[Instal
                 }
                 None => (subscription.owner.clone(), None),
             }
+        }
+        SubscriptionKind::Webhook => {
+            let page = shop.url(format_args!("/webhooks/{}", subscription.owner));
+            (shop.words().t("webhook"), Some(page))
         }
     }
 }
@@ -97,6 +103,13 @@ pub(super) struct AttemptRow {
     pub(super) replayed: bool,
     pub(super) took: String,
     pub(super) why: Why,
+    /// What an endpoint answered: the HTTP status, and the first bytes.
+    pub(super) status: Option<u16>,
+    pub(super) response: String,
+    /// Whether the event is kept: one that was sent to try an endpoint is not.
+    pub(super) is_kept: bool,
+    /// Where it is sent again.
+    pub(super) again: String,
 }
 
 impl AttemptRow {
@@ -120,6 +133,10 @@ impl AttemptRow {
             replayed: one.replay.is_some(),
             took: look::millis(one.micros),
             why: Why::of(shop, &one.code, &one.message),
+            status: one.status,
+            response: one.response.clone(),
+            is_kept: one.kind != EventType::WebhookTest.name(),
+            again: shop.url(format_args!("/subscriptions/{}/deliveries/{}", one.subscription, one.id)),
         }
     }
 }

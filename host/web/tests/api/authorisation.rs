@@ -51,6 +51,9 @@ impl Side {
             "{dead_letter}" => self.told.dead_letter.clone(),
             "{replay}" => self.told.replay.clone(),
             "{schedule}" => self.told.schedule.clone(),
+            "{delivery}" => self.told.delivery.clone(),
+            "{webhook}" => self.told.webhook.clone(),
+            "{secret}" => self.told.secret.clone(),
             "{product}" => self.stock.product.clone(),
             "{sku}" => self.stock.sku.clone(),
             "{location}" => "shanghai".to_owned(),
@@ -85,6 +88,10 @@ impl Side {
             ("PUT", "/v1/installs/{install}/grants") => json!({"granted": []}),
             ("PUT", "/v1/installs/{install}/failure") => json!({}),
             ("PUT", "/v1/install-order") => json!({"order": [self.install]}),
+            ("POST", "/v1/webhooks") | ("PUT", "/v1/webhooks/{webhook}") => {
+                json!({"url": "http://127.0.0.1:9/hooks", "types": ["order.paid"]})
+            }
+            ("POST", "/v1/webhooks/{webhook}/secrets/rotate") => json!({"keep_hours": 1}),
             ("POST", "/v1/subscriptions/{subscription}/skip") => json!({"key": self.stock.sku}),
             ("POST", "/v1/subscriptions/{subscription}/replays") => json!({"events": [self.told.event]}),
             ("POST", "/v1/products") => json!({"code": format!("W-{number}"), "name": "W"}),
@@ -128,6 +135,9 @@ struct Told {
     dead_letter: String,
     replay: String,
     schedule: String,
+    delivery: String,
+    webhook: String,
+    secret: String,
 }
 
 impl Told {
@@ -147,7 +157,15 @@ impl Told {
         installed(host, shop, "timetable", json!({})).await;
         let schedules = host.get(staff, "/v1/schedules").await.expect(200);
         let schedule = schedules[0]["id"].as_str().unwrap().to_owned();
-        Self { event, subscription, dead_letter: letter, replay: replay["id"].as_str().unwrap().to_owned(), schedule }
+        let webhook = json!({"url": "http://127.0.0.1:9/hooks", "types": ["order.paid"]});
+        let webhook = host.post(staff, "/v1/webhooks", &webhook).await.expect(201)["id"].as_str().unwrap().to_owned();
+        host.post(staff, &format!("/v1/webhooks/{webhook}/test"), &Value::Null).await.expect(200);
+        let shown = host.get(staff, &format!("/v1/webhooks/{webhook}")).await.expect(200);
+        let secret = shown["secrets"][0]["id"].as_str().unwrap().to_owned();
+        let told = format!("/v1/subscriptions/{}/deliveries", shown["subscription"].as_str().unwrap());
+        let delivery = host.get(staff, &told).await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let replay = replay["id"].as_str().unwrap().to_owned();
+        Self { event, subscription, dead_letter: letter, replay, schedule, delivery, webhook, secret }
     }
 }
 

@@ -21,3 +21,4 @@ mod stream;
 mod tenants;
 mod tokens;
 mod uploads;
+mod webhooks;

@@ -54,6 +54,8 @@ pub(crate) async fn told(world: &World, browser: &mut Browser<'_>, times: i64) -
             outcome: DeliveryOutcome::Failed,
             code: "fuel".to_owned(),
             message: "<i>too much</i>".to_owned(),
+            status: None,
+            response: String::new(),
             micros: 1_500,
             at: now,
         };

@@ -14,3 +14,4 @@ mod publishing;
 mod routes;
 mod sentences;
 mod usage;
+mod webhooks;

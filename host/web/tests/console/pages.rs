@@ -29,7 +29,7 @@ both_databases! {
         let cart = browser.send(&sample).await.expect(200);
         let order = browser.send(&cart.form("/order")).await.expect(200).path;
         let (subscription, events) = told(&world, &mut browser, 2).await;
-        let shop = ["", "/catalog", "/catalog?q=zzz", "/catalog/member-pricing", "/catalog/hello-discount/install", "/plugins", "/carts", "/orders", "/customers", "/products", "/notices", "/notices?all=1", "/usage", "/usage?by=day", "/events", "/events?type=order.paid", "/subscriptions"];
+        let shop = ["", "/catalog", "/catalog?q=zzz", "/catalog/member-pricing", "/catalog/hello-discount/install", "/plugins", "/carts", "/orders", "/customers", "/products", "/notices", "/notices?all=1", "/usage", "/usage?by=day", "/events", "/events?type=order.paid", "/subscriptions", "/webhooks", "/webhooks/new", "/schedules"];
         let mut paths: Vec<String> = shop.iter().map(|end| world.at(end)).collect();
         let tenant = format!("/console/operator/people/{}", world.shop.record.tenant.id);
         paths.extend([install.clone(), format!("{install}/uninstall"), cart.path.clone(), order, tenant]);

@@ -40,6 +40,11 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /subscriptions/{subscription}/deliveries", Shop, &[]),
     ("shop /subscriptions/{subscription}/dead-letters", Shop, &[]),
     ("shop /subscriptions/{subscription}/replays", Shop, &[Shop]),
+    ("shop /webhooks", Shop, &[Shop]),
+    ("shop /webhooks/new", Shop, &[]),
+    ("shop /webhooks/{webhook}", Shop, &[Shop]),
+    ("shop /schedules", Shop, &[]),
+    ("shop /schedules/{schedule}", Shop, &[]),
     ("shop /usage", Shop, &[]),
     ("shop /notices", Shop, &[]),
     ("shop /carts", Shop, &[Shop]),
@@ -78,6 +83,15 @@ const FORMS: &[(&str, Who)] = &[
     ("shop /subscriptions/{subscription}/skip", Shop),
     ("shop /subscriptions/{subscription}/dead-letters/{letter}", Shop),
     ("shop /subscriptions/{subscription}/replays/{replay}", Shop),
+    ("shop /subscriptions/{subscription}/deliveries/{delivery}", Shop),
+    ("shop /webhooks/{webhook}/test", Shop),
+    ("shop /webhooks/{webhook}/rotate", Shop),
+    ("shop /webhooks/{webhook}/retire", Shop),
+    ("shop /webhooks/{webhook}/rearm", Shop),
+    ("shop /webhooks/{webhook}/state", Shop),
+    ("shop /webhooks/{webhook}/delete", Shop),
+    ("shop /schedules/{schedule}/run", Shop),
+    ("shop /schedules/{schedule}/state", Shop),
     ("shop /notices/{notice}", Shop),
     ("publishing /notices/{notice}", Publisher),
     ("operating /notices/{notice}", Operator),
@@ -199,6 +213,14 @@ async fn things(world: &World) -> Vec<(&'static str, String)> {
     let version = reviewer.sign_in(&operator.login).await.expect(200).link("Hello discount");
     let tail = |path: &str| path.rsplit('/').next().unwrap().to_owned();
     let (subscription, events) = told(world, &mut browser, 1).await;
+    world.host.approved(&["timetable"]).await;
+    let page = browser.open(&world.at("/catalog/timetable/install")).await.expect(200);
+    browser.send(&page.form("/install")).await.expect(200);
+    let schedule = browser.open(&world.at("/schedules")).await.expect(200).link("nightly");
+    let page = browser.open(&world.at("/webhooks/new")).await.expect(200);
+    let form = page.form("/webhooks").set("url", "https://shop.example/hooks").set("types", "order.paid");
+    browser.send(&form).await.expect(200);
+    let webhook = browser.open(&world.at("/webhooks")).await.expect(200).link("shop.example");
     vec![
         ("shop /", "/console/shops/tea/".to_owned()),
         ("publishing /", "/console/publishers/heptad/".to_owned()),
@@ -208,6 +230,9 @@ async fn things(world: &World) -> Vec<(&'static str, String)> {
         ("{install}", install),
         ("{event}", events[0].id.to_string()),
         ("{subscription}", subscription.to_string()),
+        ("{delivery}", "dlv_00000000000000000000000000000000".to_owned()),
+        ("{webhook}", tail(&webhook)),
+        ("{schedule}", tail(&schedule)),
         ("{letter}", "ded_00000000000000000000000000000000".to_owned()),
         ("{replay}", "rpl_00000000000000000000000000000000".to_owned()),
         ("{notice}", "ntc_00000000000000000000000000000000".to_owned()),

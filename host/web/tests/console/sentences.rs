@@ -98,6 +98,9 @@ fn every_sentence_is_asked_for() {
         "delivery-",
         "letter-",
         "replay-",
+        "webhook-health-",
+        "schedule-state-",
+        "schedule-missed-",
     ];
     let idle: Vec<_> = sentences("en")
         .into_keys()

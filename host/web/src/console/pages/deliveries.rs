@@ -2,14 +2,17 @@
 
 use askama::Template;
 use axum::extract::State;
+use heptad_model::id::DeliveryId;
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::log::{DeliveryOutcome, delivery_list};
+use heptad_platform::delivery::replay::delivery_redeliver;
 use heptad_store::Tx;
 
+use super::go;
 use super::subscriptions::{Head, arrive};
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, query};
-use crate::console::fields::{Asks, Listing};
+use crate::console::fields::{Asks, Fields, Listing};
 use crate::console::shell::{Shell, page};
 use crate::console::telling::AttemptRow;
 use crate::state::AppState;
@@ -58,4 +61,11 @@ pub(in crate::console) async fn list(
         outcome: word.to_owned(),
         shell: shop.shell,
     })
+}
+
+/// `POST …/subscriptions/{subscription}/deliveries/{delivery}`: what the attempt was about is sent once more.
+pub(in crate::console) async fn again(shop: Shop, State(state): State<AppState>, _fields: Fields) -> ConsoleResult {
+    let id: DeliveryId = shop.id("delivery")?;
+    let replay = state.store.write(&shop.ctx, async |mut tx: Tx| delivery_redeliver(&mut tx, id).await).await?;
+    Ok(go(shop.url(format_args!("/subscriptions/{}/replays?done=replayed", replay.subscription))))
 }

@@ -18,10 +18,12 @@ pub(super) mod publisher;
 pub(super) mod replays;
 pub(super) mod retention;
 pub(super) mod review;
+pub(super) mod schedules;
 pub(super) mod sign_in;
 pub(super) mod subscriptions;
 pub(super) mod tenants;
 pub(super) mod usage;
+pub(super) mod webhooks;
 
 use axum::response::{IntoResponse, Redirect, Response};
 
