@@ -126,6 +126,7 @@ impl Host {
         let store = Store::open(&StoreOptions::new(url.clone())).await?;
         let options = RuntimeOptions {
             components: data.folder.join("components"),
+            bucket: None,
             code: data.folder.join("code"),
             worker: variable("HEPTAD_BIN")?,
             key: [7; 32],

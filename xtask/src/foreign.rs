@@ -21,6 +21,9 @@ const JS: (&str, &str) = ("money-js", "money.js");
 /// The folder of the guest in Python, and its module.
 const PY: (&str, &str) = ("money-py", "money");
 
+/// The folder that pins the S3 server of the tests.
+const S3: &str = "host/runtime/tests/s3";
+
 /// The world that both export, in the tests' `wit` folder.
 const WORLD: &str = "guest";
 
@@ -55,20 +58,7 @@ pub(crate) fn verifier(workspace: &Workspace) -> Result<()> {
 
 fn build_js(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -> Result<()> {
     let tools = workspace.tools().join("js");
-    let pins = ["package.json", "package-lock.json"];
-    let locked = pins.map(|name| guest.join(name));
-    unless_done(&tools.join("stamp"), &locked, || {
-        println!("guests: installing the JavaScript toolchain");
-        fs::create_dir_all(&tools)?;
-        for name in pins {
-            fs::copy(guest.join(name), tools.join(name))?;
-        }
-        // Not `npm ci`: that refuses the lock file, since the toolchain names packages for some systems that were never
-        // published. `install` takes the same versions and checks the same digests.
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&tools);
-        process::run(npm.stdout(Stdio::null()))
-    })?;
+    let locked = install_js(guest, &tools, "guests: installing the JavaScript toolchain")?;
     let source = guest.join(JS.1);
     unless_done(&component.with_extension("stamp"), &[&locked[..], &[source.clone(), wit.to_owned()]].concat(), || {
         let mut build = Command::new(tools.join("node_modules/.bin/componentize-qjs"));
@@ -76,6 +66,36 @@ fn build_js(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -
         build.arg("--js").arg(&source).arg("--output").arg(component);
         process::run(build.stdout(Stdio::null()))
     })
+}
+
+/// Installs the S3 server that the tests of the store of components run.
+pub(crate) fn install_s3(workspace: &Workspace) -> Result<()> {
+    let tools = workspace.tools().join("s3");
+    install_js(&workspace.root.join(S3), &tools, "guests: installing the tests' S3 server").map(drop)
+}
+
+/// The S3 server's program, for Node.js.
+pub(crate) fn s3_server(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("s3/node_modules/s3rver/bin/s3rver.js")
+}
+
+/// Installs what a folder pins; gives the files that pin it.
+fn install_js(pinned: &Path, tools: &Path, says: &str) -> Result<[PathBuf; 2]> {
+    let pins = ["package.json", "package-lock.json"];
+    let locked = pins.map(|name| pinned.join(name));
+    unless_done(&tools.join("stamp"), &locked, || {
+        println!("{says}");
+        fs::create_dir_all(tools)?;
+        for name in pins {
+            fs::copy(pinned.join(name), tools.join(name))?;
+        }
+        // Not `npm ci`: that refuses a lock file whose toolchain names packages for some systems that were never
+        // published. `install` takes the same versions and checks the same digests.
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(tools);
+        process::run(npm.stdout(Stdio::null()))
+    })?;
+    Ok(locked)
 }
 
 fn build_py(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -> Result<()> {

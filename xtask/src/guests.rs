@@ -26,6 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     build_server(workspace)?;
     build_catalog(workspace)?;
     build_test_guests(workspace)?;
+    foreign::install_s3(workspace)?;
     println!("guests: all packed in {}", workspace.guests().display());
     Ok(())
 }

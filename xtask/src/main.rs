@@ -10,8 +10,10 @@ mod demo;
 mod docs;
 mod foreign;
 mod guests;
+mod nats;
 mod postgres;
 mod process;
+mod rolling;
 mod scratch;
 mod setup;
 mod test;
@@ -49,11 +51,17 @@ enum Command {
     Test(test::TestArgs),
     /// Build the plugins, the examples and the tests' guests, and pack them
     Guests,
-    /// Start a PostgreSQL as the tests use it, for one command that follows `--` or until Ctrl-C
+    /// Start a PostgreSQL and a NATS as the tests use them, for one command that follows `--` or until Ctrl-C
     Postgres {
         /// Run with the tests' environment
         #[arg(last = true)]
         command: Vec<String>,
+    },
+    /// Replace another commit's binary by the present one, process by process, under load
+    Rolling {
+        /// The commit
+        #[arg(default_value = "HEAD~1")]
+        commit: String,
     },
     /// Write the parts of the documents that are made from the code
     Docs,
@@ -90,6 +98,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Test(args) => test::run(&workspace, &args),
         Command::Guests => guests::run(&workspace),
         Command::Postgres { command } => test::with_postgres(&workspace, &command),
+        Command::Rolling { commit } => rolling::run(&workspace, &commit),
         Command::Docs => docs::run(&workspace),
         Command::Bench { args } => bench::run(&workspace, &args),
     }

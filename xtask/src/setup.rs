@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::nats;
 use crate::postgres;
 use crate::process;
 use crate::workspace::{GUEST_TARGET, Workspace, find_program};
@@ -48,6 +49,7 @@ const TOOLS: &[Tool] = &[
         present: || postgres::find_binaries().is_some(),
         packages: &["postgresql"],
     },
+    Tool { name: "nats-server", present: || nats::find_server().is_some(), packages: &["nats-server"] },
     Tool { name: "Node.js", present: || find_program("node").is_some(), packages: &["nodejs"] },
     Tool { name: "npm", present: || find_program("npm").is_some(), packages: &["npm"] },
     Tool { name: "Python 3 with venv", present: has_python_venv, packages: &["python3", "python3-venv"] },

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: builds everything once, starts one PostgreSQL for the run, and runs all tests natively.
+//! `cargo xtask test`: builds everything once, starts one PostgreSQL and one NATS for the run, and runs all tests natively.
 //!
 //! What a test finds in its environment:
 //!
@@ -6,12 +6,16 @@
 //! | --- | --- |
 //! | `HEPTAD_TEST_POSTGRES` | URL of a database, as the role that owns what it creates |
 //! | `HEPTAD_TEST_POSTGRES_SERVER_ROLE` | the role that the server runs as, which owns nothing |
+//! | `HEPTAD_TEST_POSTGRES_PROGRAMS` | folder of `initdb` and `postgres`, for a test that stops a server of its own |
+//! | `HEPTAD_TEST_NATS` | URL of a NATS with JetStream; each test uses names of its own |
+//! | `HEPTAD_TEST_NATS_SERVER` | the program `nats-server`, for a test that stops one of its own |
+//! | `HEPTAD_TEST_S3_SERVER` | a program for Node.js that speaks S3, for a test that starts one of its own |
 //! | `HEPTAD_TEST_GUESTS` | folder of packed plugins, `<name>.wasm` |
 //! | `HEPTAD_TEST_CACHE` | folder for compiled components, shared by all tests |
 //! | `HEPTAD_TEST_FULL` | `1` for full stress sizes (`--full`) |
 //! | `HEPTAD_BIN` | the binary `heptad` |
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
@@ -20,8 +24,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::counts::{Counts, junit_names};
+use crate::foreign;
 use crate::guests;
-use crate::postgres::{OWNER, Postgres, SERVER};
+use crate::nats::{self, Nats};
+use crate::postgres::{self, OWNER, Postgres, SERVER};
 use crate::process;
 use crate::setup::{self, Mode, Purpose};
 use crate::workspace::{Workspace, find_program};
@@ -44,12 +50,13 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     process::run(workspace.cargo_build().args(["--workspace", "--bins", "--tests"]))?;
     guests::build_catalog(workspace)?;
     guests::build_test_guests(workspace)?;
+    foreign::install_s3(workspace)?;
     fs::create_dir_all(workspace.test_cache()).context("cannot make the folder of compiled components")?;
-    println!("test: starting PostgreSQL");
-    let postgres = Postgres::start()?;
+    println!("test: starting PostgreSQL and NATS");
+    let servers = Servers::start()?;
     let built = start.elapsed();
 
-    let run = TestRun { workspace, args, postgres: &postgres };
+    let run = TestRun { workspace, args, servers: &servers };
     let nextest = find_program("cargo-nextest").is_some();
     // First, so that the summary that ends the output is that of the tests proper.
     let documentation = if nextest && args.filter.is_none() { run.documentation() } else { Ok(()) };
@@ -73,25 +80,50 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask postgres`: a server as the tests use it, for one command or until Ctrl-C.
+/// Builds everything and runs the test of this name, with something more in its environment.
+pub(crate) fn run_one(workspace: &Workspace, name: &str, more: &[(&str, &OsStr)]) -> Result<()> {
+    setup::run(workspace, Purpose::Test, Mode::Install)?;
+    guests::build_server(workspace)?;
+    guests::build_catalog(workspace)?;
+    guests::build_test_guests(workspace)?;
+    fs::create_dir_all(workspace.test_cache()).context("cannot make the folder of compiled components")?;
+    let servers = Servers::start()?;
+    let mut command = workspace.cargo();
+    command.args(["test", "--workspace", "--quiet", "--bins", "--tests", name]);
+    process::run(command.envs(environment(workspace, &servers)).envs(more.iter().copied()))
+}
+
+/// `cargo xtask postgres`: the servers as the tests use them, for one command or until Ctrl-C.
 pub(crate) fn with_postgres(workspace: &Workspace, command: &[String]) -> Result<()> {
     setup::run(workspace, Purpose::Test, Mode::Install)?;
-    let mut postgres = Postgres::start()?;
-    let environment = environment(workspace, &postgres);
+    let mut servers = Servers::start()?;
+    let environment = environment(workspace, &servers);
     if let Some((program, arguments)) = command.split_first() {
         return process::run(Command::new(program).args(arguments).envs(environment));
     }
     for (name, value) in environment {
         println!("export {name}='{}'", value.to_string_lossy());
     }
-    postgres.wait_for_interrupt()
+    servers.postgres.wait_for_interrupt()
+}
+
+/// What runs beside the tests.
+struct Servers {
+    postgres: Postgres,
+    nats: Nats,
+}
+
+impl Servers {
+    fn start() -> Result<Self> {
+        Ok(Self { postgres: Postgres::start()?, nats: Nats::start()? })
+    }
 }
 
 /// One run of the tests.
 struct TestRun<'a> {
     workspace: &'a Workspace,
     args: &'a TestArgs,
-    postgres: &'a Postgres,
+    servers: &'a Servers,
 }
 
 impl TestRun<'_> {
@@ -129,15 +161,19 @@ impl TestRun<'_> {
         if self.args.full {
             command.env("HEPTAD_TEST_FULL", "1");
         }
-        command.envs(environment(self.workspace, self.postgres))
+        command.envs(environment(self.workspace, self.servers))
     }
 }
 
 /// What every test finds in its environment.
-fn environment(workspace: &Workspace, postgres: &Postgres) -> [(&'static str, OsString); 6] {
+fn environment(workspace: &Workspace, servers: &Servers) -> [(&'static str, OsString); 10] {
     [
-        ("HEPTAD_TEST_POSTGRES", postgres.url(OWNER).into()),
+        ("HEPTAD_TEST_POSTGRES", servers.postgres.url(OWNER).into()),
         ("HEPTAD_TEST_POSTGRES_SERVER_ROLE", SERVER.into()),
+        ("HEPTAD_TEST_POSTGRES_PROGRAMS", postgres::find_binaries().unwrap_or_default().into()),
+        ("HEPTAD_TEST_NATS", servers.nats.url().into()),
+        ("HEPTAD_TEST_NATS_SERVER", nats::find_server().unwrap_or_default().into()),
+        ("HEPTAD_TEST_S3_SERVER", foreign::s3_server(workspace).into()),
         ("HEPTAD_TEST_GUESTS", workspace.guests().into()),
         ("HEPTAD_TEST_CACHE", workspace.test_cache().into()),
         ("HEPTAD_TEST_TOOLS", workspace.tools().into()),

@@ -75,6 +75,12 @@ impl Holdings {
         }
     }
 
+    /// Whether this process works on a partition at the moment.
+    pub(crate) fn holds(&self, partition: u32) -> bool {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.until.is_some_and(|until| Instant::now() < until) && held.fences.contains_key(&partition)
+    }
+
     /// What lets this process write about a partition; `None` where it does not hold it.
     pub(crate) fn fence(&self, partition: u32) -> Option<Fence> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
@@ -158,16 +164,18 @@ async fn free_ones(
 pub(crate) async fn keep(shared: Arc<Shared>) {
     let mut is_first = true;
     while !shared.is_stopping() {
-        match shared.holdings.turn(is_first).await {
-            Ok(grown) => {
+        let turn = tokio::time::timeout(LASTS, shared.holdings.turn(is_first)).await;
+        match turn {
+            Ok(Ok(grown)) => {
                 is_first = false;
                 if grown {
                     // There may be work of others to go on with.
-                    shared.told.notify_one();
+                    shared.told.look();
                     shared.queue.look();
                 }
             }
-            Err(error) => tracing::warn!(%error, "leases cannot be renewed: {error}"),
+            Ok(Err(error)) => tracing::warn!(%error, "leases cannot be renewed: {error}"),
+            Err(_) => tracing::warn!("leases were not renewed in time: the database does not answer"),
         }
         shared.pause(tokio::time::sleep(EVERY)).await;
     }

@@ -21,29 +21,37 @@ mod retry;
 mod schedules;
 pub mod steps;
 mod tenants;
+mod told;
+mod wakes;
 mod webhook;
 mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use heptad_model::Env;
+use heptad_bus::{Bus, Wake};
+use heptad_model::event::partition;
+use heptad_model::id::TenantId;
+use heptad_model::{Env, Event};
 use heptad_runtime::Runtime;
 use heptad_store::Store;
 use heptad_webhook::Sender;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::acks::Acks;
 use crate::holdings::Holdings;
 use crate::queue::Queue;
 use crate::tenants::Tenants;
+use crate::told::Told;
 use crate::webhook::Lots;
 
 /// How many lanes run at once in a process.
 const RUNNING: u32 = 32;
 /// How long a stop waits for what runs.
 const DRAIN: Duration = Duration::from_secs(12);
+/// How long giving the leases back may take.
+const RELEASE: Duration = Duration::from_secs(3);
 
 /// What every part of delivery shares. Cheap to clone.
 #[derive(Clone)]
@@ -59,8 +67,9 @@ struct Shared {
     acks: Acks,
     webhooks: Sender,
     lots: Lots,
-    /// Somebody told of something.
-    told: Notify,
+    /// Who has told of something.
+    told: Told,
+    bus: Bus,
     /// How many lanes may still be begun.
     running: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
@@ -68,7 +77,7 @@ struct Shared {
 
 impl Delivery {
     /// Puts the parts together. `address` is where this process listens, for people who look at the list of processes.
-    pub fn new(store: Store, runtime: Arc<Runtime>, env: Env, address: &str) -> Self {
+    pub fn new(store: Store, runtime: Arc<Runtime>, bus: Bus, env: Env, address: &str) -> Self {
         let shared = Arc::new(Shared {
             tenants: Tenants::new(store.clone(), env.clone()),
             holdings: Holdings::new(store.clone(), env.clone(), address),
@@ -76,7 +85,8 @@ impl Delivery {
             acks: Acks::new(),
             webhooks: Sender::new(runtime.outbound().clone(), env.clone()),
             lots: Lots::default(),
-            told: Notify::new(),
+            told: Told::default(),
+            bus,
             running: Arc::new(Semaphore::new(RUNNING as usize)),
             stopping: watch::Sender::new(false),
             store,
@@ -84,9 +94,9 @@ impl Delivery {
             env,
         });
         let listener = Arc::downgrade(&shared);
-        shared.store.on_events(move |_, _| {
+        shared.store.on_events(move |ctx, events| {
             if let Some(shared) = listener.upgrade() {
-                shared.hear();
+                shared.hear(ctx.tenant().id, events);
             }
         });
         Self(shared)
@@ -96,6 +106,7 @@ impl Delivery {
     pub async fn run(self) {
         let mut tasks = JoinSet::new();
         tasks.spawn(holdings::keep(self.0.clone()));
+        tasks.spawn(wakes::follow(self.0.clone()));
         tasks.spawn(relay::run(self.0.clone()));
         tasks.spawn(queue::fill(self.0.clone()));
         tasks.spawn(worker::dispatch(self.0.clone()));
@@ -114,15 +125,30 @@ impl Delivery {
         let shared = &self.0;
         shared.stopping.send_replace(true);
         let _ = tokio::time::timeout(DRAIN, shared.running.acquire_many(RUNNING)).await;
-        shared.holdings.release_all().await;
+        if tokio::time::timeout(RELEASE, shared.holdings.release_all()).await.is_err() {
+            tracing::warn!("leases were not given back in time: others take them when their time is up");
+        }
     }
 }
 
 impl Shared {
-    /// A transaction of this process has told of something.
-    fn hear(&self) {
+    /// A transaction of this process has told of something: this process looks at once, and so do those who hold the
+    /// other partitions.
+    fn hear(&self, tenant: TenantId, events: &[Event]) {
         steps::reached("told");
-        self.told.notify_one();
+        let name = tenant.to_string();
+        let mut is_own = false;
+        for event in events {
+            let partition = partition(&name, &event.key);
+            if self.holdings.holds(partition) {
+                is_own = true;
+            } else {
+                self.bus.tell(Wake { tenant, partition, event: event.id.to_string() });
+            }
+        }
+        if is_own {
+            self.told.by(tenant);
+        }
     }
 
     /// Whether no lane is being run.

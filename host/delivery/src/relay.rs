@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use heptad_bus::Receipt;
 use heptad_model::event::MAX_DEPTH;
 use heptad_model::id::TenantId;
 use heptad_model::{Event, EventType, Filter, Origin};
@@ -14,6 +15,7 @@ use heptad_platform::PlatformError;
 use heptad_platform::delivery::lane::{DueLane, LaneKey, Outgoing, Wanted, outbox_read, outbox_settle, outbox_tenants};
 use heptad_platform::delivery::subscription::{Subscription, subscription_open_list};
 
+use crate::told::Tellers;
 use crate::{Shared, observe, steps};
 
 /// How often the outbox is looked at when nobody says that there is something in it.
@@ -25,39 +27,56 @@ const TENANTS: u32 = 1_000;
 
 /// Relays until the process stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut tellers = Tellers::new();
+    let mut look_at = Instant::now();
     while !shared.is_stopping() {
-        match round(&shared).await {
-            Ok(0) => {
-                let told = async {
-                    let _ = tokio::time::timeout(EVERY, shared.told.notified()).await;
-                };
-                shared.pause(told).await;
+        let look = shared.told.take(&mut tellers);
+        let partitions = shared.holdings.partitions();
+        let worked = async {
+            if look || Instant::now() >= look_at {
+                look_at = Instant::now() + EVERY;
+                let found = if partitions.is_empty() { Vec::new() } else { outbox(&shared).await? };
+                found.into_iter().for_each(|tenant| _ = tellers.entry(tenant).or_default());
             }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%error, "events cannot be relayed: {error}");
-                shared.pause(tokio::time::sleep(EVERY)).await;
-            }
+            round(&shared, &partitions, &mut tellers).await
+        };
+        if let Err(error) = worked.await {
+            tracing::warn!(%error, "events cannot be relayed: {error}");
+            shared.pause(tokio::time::sleep(EVERY)).await;
+        } else if tellers.is_empty() {
+            let told = async {
+                let _ = tokio::time::timeout_at(look_at.into(), shared.told.notified()).await;
+            };
+            shared.pause(told).await;
         }
     }
 }
 
-/// One round through the tenants; how many events it relayed.
-async fn round(shared: &Shared) -> Result<usize, PlatformError> {
-    let partitions = shared.holdings.partitions();
-    if partitions.is_empty() {
-        return Ok(0);
-    }
+/// Those who have something in the outbox.
+async fn outbox(shared: &Shared) -> Result<Vec<TenantId>, PlatformError> {
     let origin = Origin::system("delivery", shared.env.clone());
     let tenants = async |mut tx| outbox_tenants(&mut tx, TENANTS).await;
-    let tenants = shared.store.platform_read(&origin, tenants).await?;
-    let mut relayed = 0;
-    for tenant in tenants {
-        relayed += relay(shared, tenant, &partitions).await?;
-    }
-    Ok(relayed)
+    Ok(shared.store.platform_read(&origin, tenants).await?)
 }
 
+/// One round through those who have told; those stay of whom there is more. Where one fails, the others have their turn
+/// all the same.
+async fn round(shared: &Shared, partitions: &[u32], tellers: &mut Tellers) -> Result<(), PlatformError> {
+    let mut failed = None;
+    for tenant in tellers.keys().copied().collect::<Vec<_>>() {
+        match relay(shared, tenant, partitions).await {
+            // The lanes know, and that is committed: whoever sent a message about it need not send it again.
+            Ok(relayed) if relayed < BATCH as usize => {
+                tellers.remove(&tenant).into_iter().flatten().for_each(Receipt::done);
+            }
+            Ok(_) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Relays some events of a tenant; how many.
 async fn relay(shared: &Shared, tenant: TenantId, partitions: &[u32]) -> Result<usize, PlatformError> {
     let ctx = match shared.tenants.ctx(tenant).await {
         Ok(ctx) => ctx,

@@ -181,6 +181,24 @@ pub const ALL: &[Alert] = &[
                 batch by batch.",
     },
     Alert {
+        name: "HeptadDataFolderFull",
+        severity: Severity::Page,
+        when: "heptad_data_folder_writable == 0",
+        seconds: 60,
+        says: "A process cannot write its data folder, most often because the disk is full. It is not ready.",
+        first: "The log has the cause. Make room: compiled code in `data.folder`/code may be removed, it is made again. The \
+                process is ready by itself within seconds.",
+    },
+    Alert {
+        name: "HeptadNatsGone",
+        severity: Severity::Ticket,
+        when: "heptad_nats_connected == 0",
+        seconds: 300,
+        says: "A process is not connected to NATS. Events and changes reach it up to a quarter of a second later.",
+        first: "See whether the NATS server runs, and what the log says of credentials or certificates. Nothing is lost \
+                meanwhile.",
+    },
+    Alert {
         name: "HeptadFewFilesLeft",
         severity: Severity::Ticket,
         when: "process_open_fds / process_max_fds > 0.8 and on (job, instance) heptad_build_info",

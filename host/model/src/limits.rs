@@ -74,6 +74,8 @@ limits! {
     Log = "log", "bytes of log", "log less";
     /// Bytes that an install keeps in its own store.
     Kv = "kv-quota", "bytes stored", "delete what is not needed";
+    /// Calls of a tenant in a day.
+    CallsPerDay = "calls-per-day", "calls of plugins a day (UTC) in the shop", "call again tomorrow, or buy more";
     /// Calls of a tenant at the same time.
     TenantConcurrency = "tenant-busy", "requests of the shop at the same time", "send fewer requests at once";
     /// Calls of an install at the same time.
@@ -157,6 +159,9 @@ pub struct Limits {
     pub log_bytes: u32,
     /// Bytes that an install keeps in its own store.
     pub kv_bytes: u64,
+    /// Calls of all plugins of a tenant in a day (UTC), in all processes together; as many as it likes when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_day: Option<u64>,
     /// Requests of a tenant that run plugins at the same time, in each process.
     pub concurrency: u32,
     /// Requests of a tenant that wait for their turn, in each process.
@@ -184,6 +189,7 @@ impl Default for Limits {
             bytes_out: PerLine { base: 1 << 20, per_line: 1 << 10 },
             log_bytes: 16 << 10,
             kv_bytes: 16 << 20,
+            calls_per_day: None,
             concurrency: 32,
             waiting: 64,
             plugin_concurrency: 32,
@@ -243,6 +249,7 @@ impl Limits {
             ("bytes_out.per_line", Some(self.bytes_out.per_line), 0, 64 << 10),
             ("log_bytes", Some(self.log_bytes.into()), 0, 1 << 20),
             ("kv_bytes", Some(self.kv_bytes), 0, 1 << 40),
+            ("calls_per_day", self.calls_per_day, 1_000, 1 << 40),
             ("concurrency", Some(self.concurrency.into()), 1, 10_000),
             ("waiting", Some(self.waiting.into()), 0, 10_000),
             ("plugin_concurrency", Some(self.plugin_concurrency.into()), 1, 10_000),

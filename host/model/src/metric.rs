@@ -370,6 +370,34 @@ pub const EVENT_STREAMS_ENDED_TOTAL: Metric = counter(
      (its token or session was over), `stopping` (the process stops), `failed` (the database could not be read).",
 );
 
+/// Whether NATS is there.
+pub const NATS_CONNECTED: Metric = gauge(
+    "heptad_nats_connected",
+    Unit::Count,
+    "1 while the connection to NATS stands, 0 while it does not; absent where `nats.url` is empty. Without it events and \
+     changes are found by looking, four times a second.",
+);
+/// Messages that were sent.
+pub const NATS_SENT_TOTAL: Metric = counter(
+    "heptad_nats_sent_total",
+    &["outcome"],
+    "Messages to other processes that there are events for them, by outcome: `sent`, `failed`, or `dropped` because there \
+     was no connection or too many waited. Nothing is lost with them: the database holds the events.",
+);
+/// Messages that came.
+pub const NATS_RECEIVED_TOTAL: Metric = counter(
+    "heptad_nats_received_total",
+    &[],
+    "Messages of other processes that there are events in a partition of this process.",
+);
+
+/// Whether the folder can be written.
+pub const DATA_FOLDER_WRITABLE: Metric = gauge(
+    "heptad_data_folder_writable",
+    Unit::Count,
+    "1 while `data.folder` can be written, 0 while it cannot: the process is then not ready.",
+);
+
 /// Every metric, in the order of the page for operators.
 pub const ALL: &[Metric] = &[
     HTTP_REQUESTS_TOTAL,
@@ -401,6 +429,10 @@ pub const ALL: &[Metric] = &[
     EVENTS_DELAY_SECONDS,
     EVENT_STREAMS,
     EVENT_STREAMS_ENDED_TOTAL,
+    NATS_CONNECTED,
+    NATS_SENT_TOTAL,
+    NATS_RECEIVED_TOTAL,
+    DATA_FOLDER_WRITABLE,
     DB_TRANSACTIONS_TOTAL,
     DB_TRANSACTION_SECONDS,
     DB_BEGIN_SECONDS,

@@ -23,6 +23,7 @@ pub mod notice;
 mod password;
 pub mod principal;
 pub mod publisher;
+pub mod quota;
 pub mod recording;
 pub mod retention;
 pub mod schedule;

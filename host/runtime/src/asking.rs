@@ -21,6 +21,7 @@ use crate::installs::Installed;
 use crate::limits::Budget;
 use crate::no_call::NoCall;
 use crate::points::{Ask, cart_bytes};
+use crate::quota::Taken;
 use crate::recording::{ENGINE, RecordedResult, Recording};
 use crate::reporter::Signal;
 use crate::runtime::Runtime;
@@ -92,11 +93,35 @@ impl Runtime {
                 installed.code.get_or_init(|| code)
             }
         };
+        self.take_of_the_day(request, &installed).await?;
         let Terms { lines, at, tape, effects } = terms;
         let budget = Budget::new(&installed.limits, point, installed.memory_mib, lines);
         let sandbox = Sandbox { installed: installed.clone(), code, point, at, budget, tape, effects };
         let (answer, call) = self.run(ctx, sandbox, until, &ask).await?;
         Ok((answer, Ran { call, budget, allowed }))
+    }
+
+    /// Takes a call of those that the shop has for a day, if they are counted.
+    async fn take_of_the_day(&self, request: &Request<'_>, installed: &Installed) -> Result<(), NoCall> {
+        let &Request { ctx, serving, point, until, .. } = request;
+        let Some(most) = installed.limits.calls_per_day else { return Ok(()) };
+        let limit = LimitReached { limit: Limit::CallsPerDay, most };
+        match self.quotas.take(ctx.tenant(), most, until).await {
+            Taken::Spent => Err(limit.into()),
+            Taken::Granted { near: None } => Ok(()),
+            Taken::Granted { near: Some(used) } => {
+                let install = serving.install;
+                self.reporter.near(ctx.tenant(), (install, Limit::CallsPerDay), || Signal::Near {
+                    install,
+                    plugin: serving.manifest.name.clone(),
+                    version: serving.manifest.version.clone(),
+                    point,
+                    used,
+                    limit,
+                });
+                Ok(())
+            }
+        }
     }
 
     pub(crate) async fn run<A: Ask>(

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use heptad_bindings::{cart_validation, discount, event_handler, schedule_handler};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -18,7 +18,7 @@ use wasmtime::component::{Component, Linker};
 
 use crate::call::Call;
 use crate::compile::{CompileError, Compiler};
-use crate::components::{Components, write_atomically};
+use crate::components::{ComponentError, Components, write_atomically};
 use crate::engine;
 use crate::observe;
 
@@ -26,13 +26,15 @@ use crate::observe;
 const MAC_BYTES: usize = 32;
 /// How many components stay ready in memory.
 const READY: u64 = 1_000;
+/// How long it is remembered that a component was not to be had: it costs one attempt in so long, and not one a call.
+const MISSED_FOR: Duration = Duration::from_secs(5);
 
 /// Why a component cannot be run. Kept for a while, so that a bad component costs one attempt and not one a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// The component's bytes are not there, or were changed.
     #[error("the component cannot be read: {0}")]
-    Component(#[source] std::io::Error),
+    Component(#[from] ComponentError),
     /// It does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -89,6 +91,8 @@ pub struct Codes {
     key: [u8; 32],
     fingerprint: String,
     ready: Cache<String, Loaded>,
+    /// Components that were not to be had a moment ago.
+    missed: Cache<String, Arc<CodeError>>,
     /// What is being read or compiled, by digest.
     loading: Mutex<HashMap<String, watch::Receiver<Option<Loaded>>>>,
 }
@@ -106,8 +110,9 @@ impl Codes {
         std::fs::create_dir_all(&folder)?;
         let fingerprint = engine::fingerprint(&engine::compiling().map_err(std::io::Error::other)?);
         let ready = Cache::builder().max_capacity(READY).build();
+        let missed = Cache::builder().max_capacity(READY).time_to_live(MISSED_FOR).build();
         let loading = Mutex::default();
-        Ok(Self { engine, linker, components, compiler, folder, key, fingerprint, ready, loading })
+        Ok(Self { engine, linker, components, compiler, folder, key, fingerprint, ready, missed, loading })
     }
 
     /// The code of a digest: from memory, from disk, or compiled now. It is waited for until `until`; the work goes on
@@ -115,6 +120,9 @@ impl Codes {
     pub(crate) async fn get(self: &Arc<Self>, digest: &str, until: Instant) -> Result<Arc<Code>, NoCode> {
         if let Some(known) = self.ready.get(digest).await {
             return Ok(known?);
+        }
+        if let Some(missed) = self.missed.get(digest).await {
+            return Err(missed.into());
         }
         let mut loading = self.load_apart(digest);
         let loaded = tokio::time::timeout_at(until.into(), loading.wait_for(Option::is_some)).await;
@@ -135,11 +143,15 @@ impl Codes {
         let load = Load { codes: self.clone(), digest: digest.to_owned() };
         tokio::spawn(async move {
             let loaded = load.codes.load(&load.digest).await;
-            // What is the host's own passing trouble is told and not remembered.
-            let passes = matches!(&loaded, Err(CodeError::Compile(error)) if error.is_passing());
             let loaded = loaded.map(Arc::new).map_err(Arc::new);
-            if !passes {
-                load.codes.ready.insert(load.digest.clone(), loaded.clone()).await;
+            match &loaded {
+                // What is the host's own passing trouble is told and not remembered, or for a moment only.
+                Err(error) if matches!(&**error, CodeError::Compile(error) if error.is_passing()) => {}
+                Err(error) if matches!(**error, CodeError::Component(_)) => {
+                    tracing::warn!(digest = load.digest, %error, "{error}");
+                    load.codes.missed.insert(load.digest.clone(), error.clone()).await;
+                }
+                _ => load.codes.ready.insert(load.digest.clone(), loaded.clone()).await,
             }
             drop(load);
             sender.send_replace(Some(loaded));
@@ -173,7 +185,7 @@ impl Codes {
         if let Some(code) = self.read_disk(digest).await {
             return self.link(&code);
         }
-        let component = self.components.get(digest).await.map_err(CodeError::Component)?;
+        let component = self.components.get(digest).await?;
         let code = observe::compilation(self.compiler.compile(component)).await?;
         self.write_disk(digest, &code).await;
         self.link(&code)

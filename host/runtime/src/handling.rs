@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{Answer, CallTrace, ExtensionsUnavailable, Serving};
 use heptad_model::id::InstallId;
-use heptad_model::{Ctx, Millis, PermissionSet, Point};
+use heptad_model::{Ctx, Limit, Millis, PermissionSet, Point};
 use heptad_store::OpenTx;
 
 use crate::asking::{Request, Terms, Unanswered};
@@ -16,6 +16,7 @@ use crate::no_call::NoCall;
 use crate::points::Ask;
 use crate::points::event_handler::{EventDelivery, Handle};
 use crate::points::schedule_handler::{Due, Run};
+use crate::quota::day;
 use crate::runtime::Runtime;
 use crate::sandbox;
 use crate::tape::Tape;
@@ -32,7 +33,7 @@ pub struct Handled {
     pub trace: CallTrace,
     /// What it wrote, not committed yet; `None` if it wrote nothing. Dropped, it is undone.
     pub written: Option<OpenTx>,
-    /// Where the trace says `breaker-open`: when the plugin is asked again.
+    /// Where the trace says `breaker-open` or `calls-per-day`: when the plugin is asked again.
     pub retry_at: Option<Millis>,
 }
 
@@ -83,6 +84,7 @@ impl Runtime {
                 let trace = sandbox::not_called(&self.env, serving, point, &no_call);
                 let retry_at = match no_call {
                     NoCall::BreakerOpen { retry_at } => Some(retry_at),
+                    NoCall::Limit(reached) if reached.limit == Limit::CallsPerDay => Some(day(now).1),
                     _ => None,
                 };
                 (Answer { value: None, trace }, None, retry_at)

@@ -28,6 +28,7 @@ mod observe;
 mod os;
 pub mod package;
 mod points;
+pub mod quota;
 mod rate;
 pub mod recording;
 mod replay;

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::call::{Call, Sources};
 use crate::code::Code;
+use crate::components::ComponentError;
 use crate::effects::Effects;
 use crate::imports::wasi::Seed;
 use crate::installs::Installed;
@@ -56,7 +57,7 @@ pub enum ReplayError {
     Recording(#[from] RecordingError),
     /// The component of the recording is gone.
     #[error("the component of the recording cannot be read: {0}")]
-    Component(#[from] std::io::Error),
+    Component(#[from] ComponentError),
     /// The component is not a plugin.
     #[error(transparent)]
     Package(#[from] PackageError),

@@ -13,6 +13,7 @@ use heptad_model::{Ctx, Currency, Env, Limits, Locale, Origin, Point, Tenant};
 use heptad_outbound::Outbound;
 use heptad_platform::vault::Vault;
 use heptad_store::{Store, StoreError};
+use tokio::sync::Notify;
 use wasmtime::Engine;
 
 use crate::admission::{Admission, Refused, Share};
@@ -21,7 +22,7 @@ use crate::breaker::Breakers;
 use crate::call::Call;
 use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
-use crate::components::Components;
+use crate::components::{Bucket, ComponentError, Components};
 use crate::effects::Effects;
 use crate::engine::{self, HANDLERS, POOL_SIZE};
 use crate::imports;
@@ -32,6 +33,7 @@ use crate::package::{Inspected, Package, PackageError};
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
 use crate::points::{Ask, absent};
+use crate::quota::Quotas;
 use crate::reporter::Reporter;
 use crate::tape::Tape;
 
@@ -45,6 +47,8 @@ const TURNS_PER_CORE: u32 = 4;
 const TURN_WAIT: Duration = Duration::from_secs(2);
 /// How long a refusal takes: a client that tries again at once does not keep the process busy with refusing it.
 const REFUSED_AFTER: Duration = Duration::from_millis(100);
+/// How long reading the generation may take: a database that hangs must not keep the watcher from trying anew.
+const READ_WITHIN: Duration = Duration::from_secs(2);
 /// When a shop with too many requests may try again, in seconds.
 const RETRY_AFTER: u32 = 1;
 
@@ -53,6 +57,8 @@ const RETRY_AFTER: u32 = 1;
 pub struct RuntimeOptions {
     /// The folder of packed components.
     pub components: PathBuf,
+    /// Where all machines have them, if there are several.
+    pub bucket: Option<Bucket>,
     /// The folder of compiled code.
     pub code: PathBuf,
     /// The `heptad` binary, started as the compile worker.
@@ -87,6 +93,9 @@ pub enum RuntimeError {
     /// The upload is refused for its code.
     #[error(transparent)]
     Code(#[from] CodeError),
+    /// The component cannot be stored.
+    #[error("the component cannot be stored: {0}")]
+    Component(#[from] ComponentError),
     /// The upload is refused because an exported function is not what the contract says, or its start fails.
     #[error("the component cannot serve `{point}`: {reason}")]
     Trial {
@@ -102,6 +111,7 @@ impl RuntimeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Folder(_) => "folder",
+            Self::Component(_) => "components-unavailable",
             Self::Engine(_) => "engine",
             Self::Store(_) => "database",
             Self::Package(error) => error.code(),
@@ -134,6 +144,9 @@ pub struct Runtime {
     pub(crate) handler_slots: Admission<InstallId>,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) reporter: Reporter,
+    pub(crate) quotas: Arc<Quotas>,
+    /// This process has made a change that others keep in memory.
+    changed: Notify,
 }
 
 impl Runtime {
@@ -141,7 +154,7 @@ impl Runtime {
     pub async fn start(options: RuntimeOptions, store: Store, env: Env) -> Result<Arc<Self>, RuntimeError> {
         let engine = engine::running().map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
         let linker = imports::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
-        let components = Components::open(options.components)?;
+        let components = Components::open(options.components, options.bucket)?;
         let compiler = Compiler::new(options.worker);
         let codes = Codes::open(engine.clone(), linker, components.clone(), compiler, options.code, options.key)?;
         let (limits, breakers) = (Arc::new(options.limits), Arc::new(Breakers::default()));
@@ -149,6 +162,7 @@ impl Runtime {
         let runtime = Self {
             engine,
             installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),
+            quotas: Quotas::new(store.clone(), env.clone()),
             reporter: Reporter::new(store.clone(), env.clone(), options.vault.clone()),
             store,
             env,
@@ -164,6 +178,7 @@ impl Runtime {
             slots: Admission::new(POOL_SIZE - HANDLERS),
             handler_slots: Admission::new(HANDLERS),
             breakers,
+            changed: Notify::new(),
         };
         runtime.installs.refresh(&runtime.env).await?;
         Ok(Arc::new(runtime))
@@ -176,9 +191,7 @@ impl Runtime {
         loop {
             ticks.tick().await;
             observe::admission(self.turns.running(), self.turns.waiting());
-            if let Err(error) = self.installs.refresh(&self.env).await {
-                tracing::warn!(%error, "the installs' generation cannot be read");
-            }
+            self.catch_up().await;
         }
     }
 
@@ -189,13 +202,26 @@ impl Runtime {
 
     /// Writes now what waits to be written: the last act of a clean stop.
     pub async fn flush(&self) {
-        self.reporter.flush().await;
+        tokio::join!(self.reporter.flush(), self.quotas.give_back());
     }
 
-    /// Takes note of a change that this process just made. A failure is told: the watcher catches up.
+    /// Takes note of a change that this process just made, and lets those know who wait for [`Runtime::changed`].
     pub async fn refresh(&self) {
-        if let Err(error) = self.installs.refresh(&self.env).await {
-            tracing::warn!(%error, "the installs' generation cannot be read");
+        self.changed.notify_one();
+        self.catch_up().await;
+    }
+
+    /// Waits until this process has made a change that others keep in memory.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Takes note of what others have changed. A failure is told: the watcher tries again.
+    pub async fn catch_up(&self) {
+        match tokio::time::timeout(READ_WITHIN, self.installs.refresh(&self.env)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the installs' generation cannot be read"),
+            Err(_) => tracing::warn!("the installs' generation was not read in {} s", READ_WITHIN.as_secs()),
         }
     }
 

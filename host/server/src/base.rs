@@ -85,6 +85,10 @@ impl Base {
         let state = migration_state(&self.config.database.url).await;
         match state.during(|| "cannot read the schema of the database".to_owned())? {
             MigrationState::Current => Ok(()),
+            MigrationState::Ahead(newest) => {
+                tracing::info!(newest, "a newer heptad has migrated the database; this one runs on it");
+                Ok(())
+            }
             MigrationState::Behind(missing) => {
                 let message = format!("the database lacks the migrations {}", missing.join(", "));
                 Err(CliError::new(Kind::State, message).hint(format!("run `{}`", self.command("migrate"))))

@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) database: Database,
     pub(crate) data: Data,
+    pub(crate) components: Components,
+    pub(crate) nats: Nats,
     pub(crate) log: Log,
     pub(crate) retention: Retention,
     pub(crate) sandbox: Sandbox,
@@ -77,6 +79,28 @@ pub(crate) struct Data {
     pub(crate) folder: PathBuf,
     pub(crate) key_file: PathBuf,
     pub(crate) previous_key_file: PathBuf,
+}
+
+/// `[components]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Components {
+    pub(crate) url: String,
+    pub(crate) endpoint: String,
+    pub(crate) region: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) secret_access_key_file: PathBuf,
+}
+
+/// `[nats]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nats {
+    pub(crate) url: String,
+    pub(crate) credentials_file: PathBuf,
+    pub(crate) ca_file: PathBuf,
+    pub(crate) prefix: String,
 }
 
 /// `[log]`.
@@ -174,7 +198,8 @@ impl Config {
     /// The rules that a key's type does not express.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let Self { server, limits, database, data, log, retention, sandbox: _, outbound, telemetry } = self;
+        let Self { server, limits, database, data, components, nats, log, retention, sandbox: _, outbound, telemetry } =
+            self;
         for (key, text, may_be_empty) in
             [("server.listen", &server.listen, false), ("server.metrics_listen", &server.metrics_listen, true)]
         {
@@ -245,6 +270,8 @@ impl Config {
         if let Err(problem) = self.roots() {
             problems.push(Problem::new("outbound.roots_file", problem));
         }
+        problems.extend(components.problems());
+        problems.extend(nats.problems());
         if let Err(error) = crate::logging::filter(&log.level) {
             problems.push(Problem::new("log.level", error));
         }
@@ -283,7 +310,7 @@ impl Config {
         Some(self.database.server_role.as_str()).filter(|role| !role.is_empty())
     }
 
-    /// The folder of packed components.
+    /// The folder of packed components of this machine.
     pub(crate) fn components(&self) -> PathBuf {
         self.data.folder.join("components")
     }
@@ -298,7 +325,50 @@ impl Config {
         let mut shown = self.clone();
         shown.database.url = covered(&shown.database.url);
         shown.database.owner_url = covered(&shown.database.owner_url);
+        shown.nats.url = shown.nats.url.split(',').map(covered).collect::<Vec<_>>().join(",");
+        if !shown.components.secret_access_key.is_empty() {
+            shown.components.secret_access_key = "***".to_owned();
+        }
         Ok(toml::to_string(&shown)?)
+    }
+}
+
+impl Components {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let is_known = ["s3://", "file:///"]
+            .iter()
+            .any(|scheme| self.url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        if !self.url.is_empty() && !is_known {
+            problems.push(Problem::new("components.url", "s3:// with a bucket, or file:/// with a folder"));
+        }
+        if !self.endpoint.is_empty() && !["http://", "https://"].iter().any(|scheme| self.endpoint.starts_with(scheme))
+        {
+            problems.push(Problem::new("components.endpoint", "http:// or https:// and a host, perhaps a port"));
+        }
+        if !self.secret_access_key.is_empty() && !self.secret_access_key_file.as_os_str().is_empty() {
+            let rule = "either this or `components.secret_access_key`, not both";
+            problems.push(Problem::new("components.secret_access_key_file", rule));
+        }
+        problems
+    }
+}
+
+impl Nats {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let is_server = |url: &str| {
+            ["nats://", "tls://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+        };
+        if !self.url.is_empty() && !self.url.split(',').map(str::trim).all(is_server) {
+            let rule = "nats:// or tls:// and a host, perhaps a port; several are separated by commas";
+            problems.push(Problem::new("nats.url", rule));
+        }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(1..=32).contains(&self.prefix.len()) || !self.prefix.bytes().all(is_name) {
+            problems.push(Problem::new("nats.prefix", "1 to 32 letters, digits, `-` and `_`"));
+        }
+        problems
     }
 }
 
@@ -336,7 +406,7 @@ mod tests {
     #[test]
     fn the_defaults_are_whole_and_valid() {
         let config = Config::read(None).unwrap();
-        assert_eq!((config.server.drain_seconds, config.owner_url()), (30, "sqlite:heptad.db"));
+        assert_eq!((config.server.drain_seconds, config.owner_url()), (20, "sqlite:heptad.db"));
         let again: Config = toml::from_str(&config.shown().unwrap()).unwrap();
         assert_eq!(format!("{again:?}"), format!("{config:?}"));
     }
@@ -373,6 +443,14 @@ mod tests {
             ("[data]\nkey_file = \"\"", "`data.key_file`: a path"),
             ("[outbound]\nallowed_ranges = [\"10.0.0.1/8\"]", "`outbound.allowed_ranges`: a range of addresses"),
             ("[outbound]\nroots_file = \"/absent\"", "`outbound.roots_file`: cannot read /absent"),
+            ("[nats]\nurl = \"nats://a, b:4222\"", "`nats.url`: nats:// or tls://"),
+            ("[nats]\nprefix = \"a.b\"", "`nats.prefix`: 1 to 32"),
+            ("[components]\nurl = \"gs://x\"", "`components.url`: s3://"),
+            ("[components]\nendpoint = \"minio:9000\"", "`components.endpoint`: http://"),
+            (
+                "[components]\nsecret_access_key = \"x\"\nsecret_access_key_file = \"y\"",
+                "`components.secret_access_key_file`: either",
+            ),
             ("[server", "TOML parse error"),
         ] {
             let found = problems(text);
@@ -385,5 +463,6 @@ mod tests {
         assert_eq!(covered("postgres://u:secret@h:5432/d"), "postgres://u:***@h:5432/d");
         assert_eq!(covered("postgres://u@h/d"), "postgres://u@h/d");
         assert_eq!(covered("sqlite:x.db"), "sqlite:x.db");
+        assert_eq!(covered("nats://u:secret@h:4222"), "nats://u:***@h:4222");
     }
 }

@@ -4,6 +4,7 @@
 //! serves until a signal, then says that it is not ready, drains, and ends.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,8 +14,10 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use heptad_bus::{Bus, BusOptions};
 use heptad_delivery::Delivery;
 use heptad_model::Limits;
+use heptad_runtime::components::{Bucket, BucketOptions};
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
 use heptad_web::rate::Limit;
@@ -25,7 +28,12 @@ use tokio::task::JoinSet;
 use crate::base::Base;
 use crate::config::Config;
 use crate::error::{CliError, Explain as _, Kind, Result};
-use crate::{key, listener, retention, telemetry};
+use crate::{key, listener, retention, telemetry, vitals};
+
+/// How long a stop writes what calls left behind, and how long it closes the connections to the database. With the time
+/// that requests and deliveries are given this is less than half a minute.
+const FLUSH: Duration = Duration::from_secs(5);
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// A server whose ports are bound and which serves nobody yet.
 pub(crate) struct Server {
@@ -67,13 +75,18 @@ impl Server {
                 Some(bound)
             }
         };
+        let bus = start_bus(&config).await?;
+        tasks.spawn(bus.clone().run());
+        tasks.spawn(tell_changes(runtime.clone(), bus.clone()));
+        tasks.spawn(hear_changes(runtime.clone(), bus.clone()));
         tasks.spawn(runtime.clone().watch());
         tasks.spawn(runtime.clone().report());
         tasks.spawn(retention::run(store.clone(), base.env.clone(), config.retention.clone()));
         let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-        let delivery = Delivery::new(store.clone(), runtime.clone(), base.env.clone(), &address);
+        let delivery = Delivery::new(store.clone(), runtime.clone(), bus.clone(), base.env.clone(), &address);
         tasks.spawn(delivery.clone().run());
         let state = AppState::new(store, runtime, base.env.clone(), options);
+        tasks.spawn(vitals::watch(state.vitals.clone(), bus, config.data.folder.clone()));
         Ok(Self { state, public_url, metrics, config, listener, delivery, tasks })
     }
 
@@ -104,10 +117,16 @@ impl Server {
         let (is_drained, ()) = tokio::join!(running.drain(patience), delivery.stop());
         // What calls left behind and nobody wrote yet; no call runs any more. Before the tasks end, since one of them may
         // be about to write it.
-        state.runtime.flush().await;
+        if tokio::time::timeout(FLUSH, state.runtime.flush()).await.is_err() {
+            tracing::warn!(
+                "usage and notices of the last moments are lost: they were not written in {} s",
+                FLUSH.as_secs()
+            );
+        }
         tasks.shutdown().await;
         if is_drained {
-            state.store.close().await;
+            // A database that does not answer any more closes its side when the process is gone.
+            let _ = tokio::time::timeout(CLOSE, state.store.close()).await;
             tracing::info!("stopped");
         } else {
             // Requests that still run hold connections; the end of the process rolls back what they began.
@@ -124,6 +143,7 @@ pub(crate) async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runti
     std::fs::create_dir_all(folder).during(|| format!("cannot make {}", folder.display())).kind(Kind::Config)?;
     let options = RuntimeOptions {
         components: config.components(),
+        bucket: bucket(config)?,
         code: config.code(),
         worker: std::env::current_exe().during(|| "cannot find the binary that runs".to_owned())?,
         key: key::load(&config.data, &base.env)?,
@@ -133,6 +153,58 @@ pub(crate) async fn start_runtime(base: &Base, store: Store) -> Result<Arc<Runti
         record_one_in: config.sandbox.record_one_in,
     };
     Runtime::start(options, store, base.env.clone()).await.during(|| "the sandbox does not start".to_owned())
+}
+
+/// Where all machines have the components, if there are several.
+pub(crate) fn bucket(config: &Config) -> Result<Option<Bucket>> {
+    let components = &config.components;
+    if components.url.is_empty() {
+        return Ok(None);
+    }
+    let file = &components.secret_access_key_file;
+    let secret_access_key = match file.as_os_str().is_empty() {
+        true => components.secret_access_key.clone(),
+        false => {
+            let read = std::fs::read_to_string(file).during(|| format!("cannot read {}", file.display()));
+            read.kind(Kind::Config)?.trim().to_owned()
+        }
+    };
+    let options = BucketOptions {
+        url: components.url.clone(),
+        endpoint: components.endpoint.clone(),
+        region: components.region.clone(),
+        access_key_id: components.access_key_id.clone(),
+        secret_access_key,
+    };
+    Bucket::open(&options).map(Some).kind(Kind::Config)
+}
+
+async fn start_bus(config: &Config) -> Result<Bus> {
+    let nats = &config.nats;
+    if nats.url.is_empty() {
+        return Ok(Bus::default());
+    }
+    let file = |path: &PathBuf| Some(path.clone()).filter(|path| !path.as_os_str().is_empty());
+    let options = BusOptions {
+        url: nats.url.clone(),
+        credentials: file(&nats.credentials_file),
+        ca: file(&nats.ca_file),
+        prefix: nats.prefix.clone(),
+    };
+    Bus::start(&options).await.kind(Kind::Config)
+}
+
+/// Tells the other processes of changes that this one makes.
+async fn tell_changes(runtime: Arc<Runtime>, bus: Bus) {
+    loop {
+        runtime.changed().await;
+        bus.changed().await;
+    }
+}
+
+/// Takes note of what the other processes change.
+async fn hear_changes(runtime: Arc<Runtime>, bus: Bus) {
+    bus.changes(|| runtime.catch_up()).await;
 }
 
 async fn bind(address: &str, name: &str) -> Result<TcpListener> {

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod retention;
 mod telemetry;
+mod vitals;
 
 use std::process::ExitCode;
 

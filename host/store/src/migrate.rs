@@ -1,7 +1,10 @@
 //! Schema migrations: numbered files, each applied once, under a lock, in one transaction.
 //!
 //! They expand first and contract a release later, so that the previous binary still runs on the new schema: a column
-//! is added with a default, written by both, read by the new one, and dropped by a later migration.
+//! is added with a default, written by both, read by the new one, and dropped by a later migration. One that contracts says
+//! which binaries it leaves behind, by
+//! `insert into generations (name, value) values ('oldest-schema', N) on conflict (name) do update set value = N`: those
+//! that do not know migration N.
 
 use heptad_model::{Env, Origin};
 use sha2::{Digest, Sha256};
@@ -20,7 +23,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "schedules", include_str!("../migrations/0005_schedules.sql")),
     (6, "stream", include_str!("../migrations/0006_stream.sql")),
     (7, "webhooks", include_str!("../migrations/0007_webhooks.sql")),
+    (8, "quotas", include_str!("../migrations/0008_quotas.sql")),
 ];
+
+/// The newest that this binary knows.
+const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Any number that no other program locks on a shared server.
 const LOCK: &str = "select pg_advisory_xact_lock(4711004711)";
@@ -38,9 +45,11 @@ const POSTGRES_JSON_EXTRACT: &str = "create or replace function json_extract(doc
 pub enum MigrationState {
     /// As this binary wants it.
     Current,
+    /// A newer binary has migrated it, up to this number, and has left nothing out that this one needs.
+    Ahead(i64),
     /// These migrations are missing: run `heptad migrate`.
     Behind(Vec<String>),
-    /// A newer binary has migrated it, or a migration was changed after it was applied.
+    /// A newer binary has migrated it and left this one behind, or a migration was changed after it was applied.
     Unknown(String),
 }
 
@@ -67,7 +76,9 @@ pub async fn migrate(url: &str, server_role: Option<&str>, env: &Env) -> Result<
     .execute(&mut *transaction)
     .await
     .map_err(failed)?;
-    let missing = match compare(&applied(&mut transaction).await.map_err(failed)?) {
+    let found = applied(&mut transaction).await.map_err(failed)?;
+    let oldest = if found.is_empty() { 0 } else { oldest_schema(&mut transaction).await.map_err(failed)? };
+    let missing = match compare(&found, oldest) {
         Ok(missing) => missing,
         Err(problem) => return Err(StoreError::Schema(problem)),
     };
@@ -100,8 +111,14 @@ pub async fn migration_state(url: &str) -> Result<MigrationState, StoreError> {
         Err(sqlx::Error::Database(_)) => Vec::new(),
         Err(error) => return Err(StoreError::of(dialect, error)),
     };
+    let oldest = match rows.is_empty() {
+        true => 0,
+        false => oldest_schema(&mut connection).await.map_err(|error| StoreError::of(dialect, error))?,
+    };
     connection.close().await.map_err(|error| StoreError::of(dialect, error))?;
-    Ok(match compare(&rows) {
+    let newest = rows.last().map_or(0, |(version, _)| *version);
+    Ok(match compare(&rows, oldest) {
+        Ok(missing) if missing.is_empty() && newest > NEWEST => MigrationState::Ahead(newest),
         Ok(missing) if missing.is_empty() => MigrationState::Current,
         Ok(missing) => {
             MigrationState::Behind(missing.iter().map(|(version, name, _)| format!("{version:04}_{name}")).collect())
@@ -131,13 +148,24 @@ pub(crate) async fn applied(connection: &mut AnyConnection) -> Result<Vec<(i64, 
     rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?))).collect()
 }
 
+/// The least migration that a binary must know to run on the schema; 0 for every one.
+async fn oldest_schema(connection: &mut AnyConnection) -> Result<i64, sqlx::Error> {
+    const OLDEST: &str = "select value from generations where name = 'oldest-schema'";
+    let row = sqlx::query(OLDEST).fetch_optional(connection).await?;
+    row.map_or(Ok(0), |row| row.try_get("value"))
+}
+
 type Migration = (i64, &'static str, &'static str);
 
-fn compare(applied: &[(i64, String)]) -> Result<Vec<Migration>, String> {
+fn compare(applied: &[(i64, String)], oldest: i64) -> Result<Vec<Migration>, String> {
     for (version, found) in applied {
         if !MIGRATIONS.iter().any(|(known, ..)| known == version) {
+            if oldest <= NEWEST {
+                continue;
+            }
             return Err(format!(
-                "the database has migration {version}, which this binary does not know: run a newer heptad"
+                "the database has migration {version}, which this binary does not know, and needs at least {oldest}: run \
+                 a newer heptad"
             ));
         }
         if *found != checksum(*version) {

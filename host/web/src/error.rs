@@ -361,10 +361,15 @@ impl From<RuntimeError> for ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             RuntimeError::Code(CodeError::Compile(error)) if !error.is_passing() => StatusCode::UNPROCESSABLE_ENTITY,
+            RuntimeError::Component(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         match error {
             RuntimeError::Store(error) => error.into(),
+            RuntimeError::Component(error) => {
+                Self::unavailable("components-unavailable", "the store of components does not take the upload", error)
+                    .with_hint("nothing was kept; upload it again in a minute")
+            }
             error if status == StatusCode::INTERNAL_SERVER_ERROR => Self::internal(error),
             error if status == StatusCode::SERVICE_UNAVAILABLE => {
                 Self::new(status, error.code(), error.to_string()).with_retry_after(60)

@@ -26,6 +26,7 @@ mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod upload;
+pub mod vitals;
 mod webhook;
 
 pub use error::{ApiError, ApiResult};

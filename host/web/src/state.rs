@@ -18,6 +18,7 @@ use crate::bearers::Bearers;
 use crate::error::{ApiError, ApiResult};
 use crate::live::Live;
 use crate::rate::{Limit, RateLimits};
+use crate::vitals::Vitals;
 
 /// What the web may use, as the configuration says.
 #[derive(Debug, Clone)]
@@ -81,6 +82,8 @@ pub struct Shared {
     pub env: Env,
     /// What the configuration says.
     pub options: WebOptions,
+    /// How the process is, besides database and sandbox.
+    pub vitals: Vitals,
     pub(crate) rates: RateLimits,
     pub(crate) bearers: Bearers,
     pub(crate) live: Live,
@@ -100,6 +103,7 @@ impl AppState {
             runtime,
             env,
             options,
+            vitals: Vitals::default(),
             rates,
             bearers: Bearers::new(),
             live: Live::new(),

@@ -243,6 +243,7 @@ impl TestHost {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let runtime = RuntimeOptions {
             components: folder.path().join("components"),
+            bucket: None,
             // Shared by all tests, so that each guest is compiled once.
             code: environment("HEPTAD_TEST_CACHE"),
             worker: environment("HEPTAD_BIN"),

@@ -37,10 +37,12 @@ const HOST: &[(&str, &[&str])] = &[
             "heptad-webhook",
         ],
     ),
+    ("heptad-bus", &["heptad-model"]),
     (
         "heptad-delivery",
         &[
             "heptad-model",
+            "heptad-bus",
             "heptad-outbound",
             "heptad-store",
             "heptad-capabilities",
@@ -54,6 +56,7 @@ const HOST: &[(&str, &[&str])] = &[
         &[
             "heptad-model",
             "heptad-outbound",
+            "heptad-bus",
             "heptad-store",
             "heptad-capabilities",
             "heptad-platform",

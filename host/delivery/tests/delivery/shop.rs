@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heptad_bus::{Bus, BusOptions};
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, SkuPatch, product_create, sku_create, sku_update};
 use heptad_capabilities::mall::inventory::level_set;
@@ -46,13 +47,14 @@ impl Host {
 
     /// The same by another clock.
     pub(crate) async fn start_at(database: &TestDatabase, env: Env) -> Self {
-        Self::start_in(database, Arc::new(tempfile::tempdir().unwrap()), env).await
+        Self::start_in(database, Bus::default(), Arc::new(tempfile::tempdir().unwrap()), env).await
     }
 
-    async fn start_in(database: &TestDatabase, folder: Arc<tempfile::TempDir>, env: Env) -> Self {
+    async fn start_in(database: &TestDatabase, bus: Bus, folder: Arc<tempfile::TempDir>, env: Env) -> Self {
         let store = database.open().await;
         let options = RuntimeOptions {
             components: folder.path().join("components"),
+            bucket: None,
             code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
             worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
             key: [7; 32],
@@ -63,14 +65,21 @@ impl Host {
         };
         let runtime = Runtime::start(options, store.clone(), env.clone()).await.unwrap();
         tokio::spawn(runtime.clone().watch());
-        let delivery = Delivery::new(store.clone(), runtime.clone(), env.clone(), "test");
+        let delivery = Delivery::new(store.clone(), runtime.clone(), bus, env.clone(), "test");
         tokio::spawn(delivery.clone().run());
         Self { store, env, runtime, delivery, _folder: folder }
     }
 
     /// Another process on the same database and folder, by the same clock.
     pub(crate) async fn another(&self, database: &TestDatabase) -> Self {
-        Self::start_in(database, self._folder.clone(), self.env.clone()).await
+        Self::start_in(database, Bus::default(), self._folder.clone(), self.env.clone()).await
+    }
+
+    /// Another process, which is connected to NATS.
+    pub(crate) async fn another_on(&self, database: &TestDatabase, bus: &BusOptions) -> Self {
+        let bus = Bus::start(bus).await.unwrap();
+        tokio::spawn(bus.clone().run());
+        Self::start_in(database, bus, self._folder.clone(), self.env.clone()).await
     }
 
     /// Publishes the guest.

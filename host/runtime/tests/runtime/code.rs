@@ -16,6 +16,7 @@ async fn admit(folder: &Path, key: [u8; 32], name: &str) -> PathBuf {
     let database = TestDatabase::create(Dialect::Sqlite).await;
     let options = RuntimeOptions {
         components: folder.join("components"),
+        bucket: None,
         code: folder.join("code"),
         worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect("`cargo xtask test` passes the binary")),
         key,

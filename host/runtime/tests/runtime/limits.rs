@@ -168,3 +168,33 @@ async fn a_change_of_the_shop_does_not_refill_the_rate_of_host_calls() {
     }
     assert_eq!(codes, ["answered", "host-call-rate"]);
 }
+
+#[tokio::test]
+async fn a_shop_has_the_calls_of_a_day_that_it_bought() {
+    const MOST: u64 = 40;
+    // Below what a profile may say, so that the test is short: lots of one.
+    let host = Host::start_with(Limits { calls_per_day: Some(MOST), ..patient() }).await;
+    host.publish("misbehaving").await;
+    let ctx = host.tenant("frugal", "CNY").await;
+    let granted = permissions(&[Permission::PlatformKvWrite]);
+    host.install(&ctx, "misbehaving", granted, Some(json!({"mode": "none"}))).await;
+    let cart = cart("CNY", &[(1, 1)]);
+    let mut answered = 0;
+    let kept_out = loop {
+        let answer = host.discounts(&ctx, Point::DiscountOrder, &cart).await;
+        match &answer.trace.outcome {
+            Outcome::Answered => answered += 1,
+            outcome => break (outcome.clone(), answer.trace.limits),
+        }
+        assert!(answered <= MOST + 1, "it goes on");
+    };
+    assert!(matches!(&kept_out.0, Outcome::Skipped { code, .. } if code == "calls-per-day"), "{:?}", kept_out.0);
+    let reached: Vec<_> = kept_out.1.iter().map(|reached| (reached.limit, reached.most)).collect();
+    assert_eq!(reached, [(Limit::CallsPerDay, MOST)]);
+    assert!((MOST..=MOST + 1).contains(&answered), "{answered}");
+    // Another shop has its own.
+    let other = host.tenant("other", "CNY").await;
+    host.install(&other, "misbehaving", permissions(&[Permission::PlatformKvWrite]), Some(json!({"mode": "none"})))
+        .await;
+    assert_eq!(host.discounts(&other, Point::DiscountOrder, &cart).await.trace.outcome, Outcome::Answered);
+}

@@ -3,6 +3,7 @@
 
 mod bombs;
 mod code;
+mod components;
 mod contract;
 mod fuel;
 mod fuzz;
@@ -11,6 +12,7 @@ mod hostile;
 mod leaks;
 mod limits;
 mod misbehaving;
+mod quotas;
 mod replay;
 mod reports;
 mod support;

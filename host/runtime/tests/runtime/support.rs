@@ -36,6 +36,7 @@ pub(crate) fn patient() -> Limits {
 async fn runtime(components: &Path, limits: Limits, store: &Store, env: &Env) -> Arc<Runtime> {
     let options = RuntimeOptions {
         components: components.to_owned(),
+        bucket: None,
         code: PathBuf::from(std::env::var("HEPTAD_TEST_CACHE").expect(HINT)),
         worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
         key: [7; 32],

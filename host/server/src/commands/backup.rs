@@ -5,11 +5,13 @@ use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use heptad_runtime::components::Components;
 use heptad_store::backup::{self, BackupError, Summary};
 use serde::Serialize;
 
 use crate::base::Base;
 use crate::error::{CliError, Explain as _, Kind, Result};
+use crate::lifecycle::bucket;
 use crate::output::Output;
 use crate::progress::Progress;
 
@@ -39,6 +41,7 @@ pub(crate) async fn backup(base: &Base, args: &BackupArgs) -> Result {
         let error = CliError::new(Kind::State, format!("{} exists already", file.display()));
         return Err(error.hint("name another file, or remove this one"));
     }
+    fetch_components(base).await?;
     let partial = Partial::create(file)?;
     let mut progress = Progress::new("backing up", "rows");
     let out = BufWriter::new(&partial.out);
@@ -70,7 +73,20 @@ pub(crate) async fn restore(base: &Base, args: &BackupArgs) -> Result {
     });
     let summary = interruptible(restored).await?;
     drop(progress);
+    if let Some(bucket) = bucket(&base.config)? {
+        let sent = Components::open(components, Some(bucket))?.send_all().await;
+        sent.during(|| "cannot put the plugins into the bucket".to_owned())?;
+    }
     print(args, &summary, "restored", "from")
+}
+
+/// What this machine lacks of the components that all machines share: a backup holds them all.
+async fn fetch_components(base: &Base) -> Result {
+    if let Some(bucket) = bucket(&base.config)? {
+        let fetched = Components::open(base.config.components(), Some(bucket))?.fetch_all().await;
+        fetched.during(|| "cannot fetch the plugins from the bucket".to_owned())?;
+    }
+    Ok(())
 }
 
 fn print(args: &BackupArgs, summary: &Summary, done: &str, direction: &str) -> Result {

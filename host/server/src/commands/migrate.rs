@@ -43,7 +43,7 @@ async fn check(base: &Base) -> Result<Report> {
     }
     let state = migration_state(base.config.owner_url()).await.during(|| "cannot read the schema".to_owned())?;
     match state {
-        MigrationState::Current => Ok(Report { applied: Vec::new() }),
+        MigrationState::Current | MigrationState::Ahead(_) => Ok(Report { applied: Vec::new() }),
         MigrationState::Behind(missing) => {
             let error = CliError::new(Kind::State, format!("these migrations are missing: {}", missing.join(", ")));
             Err(error.hint(format!("run `{}`", base.command("migrate"))))

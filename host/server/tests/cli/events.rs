@@ -19,7 +19,7 @@ use crate::support::{Heptad, PATIENCE, Serving, guests, shop};
 
 /// How many events are told about how many keys, and how often the process is killed meanwhile.
 const EVENTS: usize = 120;
-const KEYS: usize = 10;
+pub(crate) const KEYS: usize = 10;
 const KILLS: usize = 6;
 /// The same, with `cargo xtask test --full`.
 const FULL: (usize, usize) = (1_000, 200);
@@ -29,12 +29,14 @@ fn size() -> (usize, usize) {
 }
 
 /// A shop that tells of its stock, and the diary that writes it down.
-struct World {
-    heptad: Heptad,
-    store: Store,
-    ctx: Ctx,
-    staff: String,
-    install: InstallId,
+pub(crate) struct World {
+    pub(crate) heptad: Heptad,
+    pub(crate) store: Store,
+    pub(crate) ctx: Ctx,
+    pub(crate) owner: String,
+    pub(crate) staff: String,
+    pub(crate) shop: String,
+    pub(crate) install: InstallId,
 }
 
 fn secret(heptad: &Heptad, arguments: &[&str]) -> String {
@@ -42,7 +44,7 @@ fn secret(heptad: &Heptad, arguments: &[&str]) -> String {
     made["token"].as_str().unwrap().to_owned()
 }
 
-async fn call(serving: &Serving, token: &str, method: &str, path: &str, body: &Value) -> Value {
+pub(crate) async fn call(serving: &Serving, token: &str, method: &str, path: &str, body: &Value) -> Value {
     let url = format!("{}{path}", serving.url);
     let request = reqwest::Client::new().request(method.parse().unwrap(), url).bearer_auth(token).json(body);
     let answer = request.timeout(PATIENCE).send().await.unwrap();
@@ -52,22 +54,27 @@ async fn call(serving: &Serving, token: &str, method: &str, path: &str, body: &V
     serde_json::from_str(&text).unwrap_or_default()
 }
 
+/// Uploads a plugin of ours, and approves it.
+pub(crate) async fn publish(heptad: &Heptad, serving: &Serving, guest: &str) {
+    let operator = secret(heptad, &["--role", "operator"]);
+    let maker = secret(heptad, &["--role", "publisher", "--publisher", "heptad"]);
+    let bytes = std::fs::read(format!("{}/{guest}.wasm", guests())).unwrap();
+    let upload = reqwest::Client::new().post(format!("{}/v1/versions", serving.url)).bearer_auth(&maker);
+    let upload = upload.header("content-type", "application/wasm").body(bytes).timeout(PATIENCE).send().await.unwrap();
+    let version: Value = upload.json().await.unwrap();
+    let approve = format!("/v1/versions/{}/approve", version["id"].as_str().unwrap());
+    call(serving, &operator, "POST", &approve, &json!({"note": ""})).await;
+}
+
 impl World {
-    async fn new(heptad: Heptad, store: Store) -> Self {
+    pub(crate) async fn new(heptad: Heptad, store: Store) -> Self {
         shop(&heptad, "corner");
         heptad.run(&["publisher", "create", "heptad", "--name", "Heptad"]).ended(0);
-        let operator = secret(&heptad, &["--role", "operator"]);
-        let maker = secret(&heptad, &["--role", "publisher", "--publisher", "heptad"]);
         let owner = secret(&heptad, &["--role", "owner", "--tenant", "corner"]);
         let staff = secret(&heptad, &["--role", "staff", "--tenant", "corner"]);
+        let storefront = secret(&heptad, &["--role", "shop", "--tenant", "corner"]);
         let serving = heptad.serve();
-        let bytes = std::fs::read(format!("{}/diary.wasm", guests())).unwrap();
-        let upload = reqwest::Client::new().post(format!("{}/v1/versions", serving.url)).bearer_auth(&maker);
-        let upload =
-            upload.header("content-type", "application/wasm").body(bytes).timeout(PATIENCE).send().await.unwrap();
-        let version: Value = upload.json().await.unwrap();
-        let approve = format!("/v1/versions/{}/approve", version["id"].as_str().unwrap());
-        call(&serving, &operator, "POST", &approve, &json!({"note": ""})).await;
+        publish(&heptad, &serving, "diary").await;
         let granted = ["platform.kv.read", "platform.kv.write", "mall.inventory.read"];
         let settings = json!({"mode": "read", "at": "R"});
         let install = json!({"plugin": "diary", "granted": granted, "settings": settings});
@@ -88,7 +95,7 @@ impl World {
         let read =
             json!({"code": "R", "name": "R", "product": product["id"], "price": {"amount": 1, "currency": currency}});
         call(&serving, &staff, "POST", "/v1/skus", &read).await;
-        Self { heptad, store, ctx, staff, install: install.parse().unwrap() }
+        Self { heptad, store, ctx, owner, staff, shop: storefront, install: install.parse().unwrap() }
     }
 
     /// The numbers of the events that the diary should have written down, by key: what the database says has happened.
@@ -114,7 +121,7 @@ impl World {
     }
 
     /// Waits until the diary holds what has happened, each event once and in order, and at no time anything else.
-    async fn is_whole(&self) {
+    pub(crate) async fn is_whole(&self) {
         let until = Instant::now() + PATIENCE;
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         loop {
@@ -134,7 +141,7 @@ impl World {
 }
 
 /// Changes the stock of a SKU, unless the server dies.
-async fn tell(url: &str, staff: &str, sku: &str, on_hand: usize) -> bool {
+pub(crate) async fn tell(url: &str, staff: &str, sku: &str, on_hand: usize) -> bool {
     let url = format!("{url}/v1/inventory-levels/{sku}/HQ");
     let request = reqwest::Client::new().put(url).bearer_auth(staff).json(&json!({"on_hand": on_hand}));
     request.timeout(PATIENCE).send().await.is_ok_and(|answer| answer.status().is_success())

@@ -3,15 +3,18 @@
 
 mod access;
 mod backup;
+mod cluster;
 mod config;
 mod demo;
 mod events;
 mod help;
 mod import;
 mod keys;
+mod load;
 mod migrate;
 mod plugin;
 mod replay;
 mod serve;
+mod servers;
 mod support;
 mod telemetry;

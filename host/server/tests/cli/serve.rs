@@ -8,14 +8,14 @@ use tokio::net::TcpStream;
 use crate::support::{Heptad, PATIENCE, Serving, get, shop, until};
 
 /// A token of a new shop's storefront.
-fn token(heptad: &Heptad) -> String {
+pub(crate) fn token(heptad: &Heptad) -> String {
     shop(heptad, "corner");
     let made = heptad.run(&["token", "create", "--role", "shop", "--tenant", "corner", "--output", "json"]).json();
     made["token"].as_str().unwrap().to_owned()
 }
 
 /// A request whose head has come and whose body has not: the handler waits for `:[]}`.
-async fn half_a_request(serving: &Serving, token: &str) -> TcpStream {
+pub(crate) async fn half_a_request(serving: &Serving, token: &str) -> TcpStream {
     let mut stream = TcpStream::connect(serving.address()).await.unwrap();
     let head = format!(
         "POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\

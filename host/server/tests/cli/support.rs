@@ -19,6 +19,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Heptad {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    program: PathBuf,
+    is_guarded: bool,
 }
 
 /// A command that has ended.
@@ -79,7 +81,38 @@ impl Heptad {
         ] {
             environment.push((key.to_owned(), value));
         }
-        Self { folder, environment }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_heptad"));
+        Self { folder, environment, program, is_guarded: false }
+    }
+
+    /// With a database that somebody made, as this role.
+    pub(crate) fn on_url(url: &str, owner_url: &str, server_role: &str) -> Self {
+        let environment = vec![
+            ("HEPTAD_DATABASE__URL".to_owned(), url.to_owned()),
+            ("HEPTAD_DATABASE__OWNER_URL".to_owned(), owner_url.to_owned()),
+            ("HEPTAD_DATABASE__SERVER_ROLE".to_owned(), server_role.to_owned()),
+        ];
+        Self::with(tempfile::tempdir().unwrap(), environment)
+    }
+
+    /// Another machine of the same installation: the same configuration, a folder of its own.
+    pub(crate) fn another(&self) -> Self {
+        let own = ["HEPTAD_DATA__FOLDER", "HEPTAD_DATA__KEY_FILE"];
+        let shared = self.environment.iter().filter(|(key, _)| !own.contains(&key.as_str())).cloned().collect();
+        let (program, is_guarded) = (self.program.clone(), self.is_guarded);
+        Self { program, is_guarded, ..Self::with(tempfile::tempdir().unwrap(), shared) }
+    }
+
+    /// With another binary.
+    pub(crate) fn program(mut self, program: PathBuf) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// So that a write beyond the limit of a file's size fails, as on a full disk, and does not kill the process.
+    pub(crate) fn guarded(mut self) -> Self {
+        self.is_guarded = true;
+        self
     }
 
     /// Sets a key of the configuration.
@@ -100,7 +133,14 @@ impl Heptad {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_heptad"));
+        let mut command = match self.is_guarded {
+            false => Command::new(&self.program),
+            true => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.program);
+                shell
+            }
+        };
         command.args(arguments).current_dir(self.folder.path()).env_remove("RUST_LOG").env_remove("HEPTAD_CONFIG");
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -192,6 +232,13 @@ impl Running {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// How many bytes a file of the process may have from now on; `None`: as many as fit.
+    pub(crate) fn limit_files(&self, most: Option<u64>) {
+        let pid = Pid::from_child(&self.child);
+        let limit = rustix::process::Rlimit { current: most, maximum: None };
+        rustix::process::prlimit(Some(pid), rustix::process::Resource::Fsize, limit).unwrap();
     }
 
     /// Waits for the end: the exit code, and what stood on standard error.

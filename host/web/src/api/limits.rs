@@ -109,7 +109,9 @@ pub(super) async fn limit_profile_replace(
     Body(limits): Body<Limits>,
 ) -> ApiResult<Json<LimitProfileOut>> {
     let put = async |mut tx| limit_profile_put(&mut tx, &name, &limits).await;
-    Ok(Json(state.store.platform_write(&operator.origin, put).await?.into()))
+    let profile = state.store.platform_write(&operator.origin, put).await?;
+    state.runtime.refresh().await;
+    Ok(Json(profile.into()))
 }
 
 /// Gives a shop a limit profile, or takes it back to the default.
@@ -123,5 +125,6 @@ pub(super) async fn tenant_limit_profile_replace(
     let profile = input.profile.as_deref();
     let put = async |mut tx| tenant_limit_profile_put(&mut tx, id, profile).await;
     state.store.platform_write(&operator.origin, put).await?;
+    state.runtime.refresh().await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -123,7 +123,10 @@ pub(in crate::console) async fn create(
         false => {
             let put = async |mut tx| limit_profile_put(&mut tx, &name, &limits).await;
             match state.store.platform_write(&desk.origin, put).await {
-                Ok(made) => return Ok(go(format!("{}/limits/{}?done=limit-profile", desk.shell.base, made.name))),
+                Ok(made) => {
+                    state.runtime.refresh().await;
+                    return Ok(go(format!("{}/limits/{}?done=limit-profile", desk.shell.base, made.name)));
+                }
                 Err(error) => match problem(desk.shell.words, &error) {
                     Some(_) => desk.shell.t("rule-slug"),
                     None => return Err(error.into()),
@@ -188,7 +191,10 @@ pub(in crate::console) async fn change(
         Ok(limits) => {
             let put = async |mut tx| limit_profile_put(&mut tx, &profile.name, &limits).await;
             match state.store.platform_write(&desk.origin, put).await {
-                Ok(_) => return Ok(go(format!("{}/limits?done=limits", desk.shell.base))),
+                Ok(_) => {
+                    state.runtime.refresh().await;
+                    return Ok(go(format!("{}/limits?done=limits", desk.shell.base)));
+                }
                 Err(PlatformError::Field { field, .. }) => field.to_owned(),
                 Err(error) => return Err(error.into()),
             }
@@ -228,6 +234,7 @@ pub(in crate::console) async fn tenant_post(
     let profile = fields.opt("profile").filter(|name| name != DEFAULT);
     let put = async |mut tx| tenant_limit_profile_put(&mut tx, tenant, profile.as_deref()).await;
     state.store.platform_write(&desk.origin, put).await?;
+    state.runtime.refresh().await;
     Ok(go(format!("{}/tenants?done=tenant-limits", desk.shell.base)))
 }
 
