@@ -1,5 +1,7 @@
 //! The bounds of what comes from outside: each check names the field that breaks its rule.
 
+use std::collections::BTreeSet;
+
 use heptad_model::Minor;
 
 use crate::CapabilityError;
@@ -74,6 +76,24 @@ pub fn tags(field: &str, tags: &[String]) -> Result<Vec<String>, CapabilityError
     sorted.sort_unstable();
     sorted.dedup();
     Ok(sorted)
+}
+
+/// Tags after a change, what was added and what was removed; each of those that are added is a [`word`], and at most 20
+/// are left. One that is added and removed at once is removed.
+#[expect(clippy::type_complexity, reason = "three lists of the same kind")]
+pub fn tags_changed(
+    before: &[String],
+    add: &[String],
+    remove: &[String],
+) -> Result<(Vec<String>, Vec<String>, Vec<String>), CapabilityError> {
+    if add.len() + remove.len() > 2 * MAX_TAGS {
+        return Err(invalid("tags", format!("at most {} changes", 2 * MAX_TAGS)));
+    }
+    let kept = before.iter().chain(add).filter(|tag| !remove.contains(tag)).cloned().collect::<BTreeSet<_>>();
+    let after = tags("tags", &kept.into_iter().collect::<Vec<_>>())?;
+    let without = |all: &[String], other: &[String]| all.iter().filter(|tag| !other.contains(tag)).cloned().collect();
+    let (added, removed) = (without(&after, before), without(before, &after));
+    Ok((after, added, removed))
 }
 
 /// A price: 0 to 10^12 minor units.

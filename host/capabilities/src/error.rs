@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::extensions::{ExtensionsUnavailable, TooBusy};
 use crate::mall::trace::DenialTrace;
+use crate::members::coupons::CouponError;
+use crate::members::points::PointsError;
 
 /// Why an operation was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,15 @@ pub enum CapabilityError {
         /// Minor units.
         left: i64,
     },
+    /// The order has as many notes as it may have.
+    #[error("the order has {} notes, which is the most", crate::mall::annotation::MAX_NOTES)]
+    OrderNotesFull,
+    /// Points are not given or taken.
+    #[error(transparent)]
+    Points(#[from] PointsError),
+    /// A coupon is not issued.
+    #[error(transparent)]
+    Coupon(#[from] CouponError),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for a request with another body")]
     IdempotencyMismatch,
@@ -146,6 +157,9 @@ impl CapabilityError {
             Self::TooBusy(_) => Limit::TenantConcurrency.code(),
             Self::OrderNotPayable { .. } => "order-not-payable",
             Self::Overpaid { .. } => "overpaid",
+            Self::OrderNotesFull => "order-notes-full",
+            Self::Points(error) => error.code(),
+            Self::Coupon(error) => error.code(),
             Self::IdempotencyMismatch => "idempotency-mismatch",
             Self::IdempotencyRunning => "idempotency-running",
             Self::Amount(_) => "amount",
@@ -168,6 +182,9 @@ impl CapabilityError {
             | Self::AlreadyOrdered { .. }
             | Self::OrderNotPayable { .. }
             | Self::Overpaid { .. }
+            | Self::OrderNotesFull
+            | Self::Points(_)
+            | Self::Coupon(_)
             | Self::IdempotencyRunning => ErrorClass::Conflict,
             Self::CartDenied(_) | Self::PluginUnavailable { .. } => ErrorClass::Denied,
             Self::TooBusy(_) => ErrorClass::TooMany,

@@ -90,9 +90,12 @@ impl Receiver {
     }
 
     /// Whether it may be told of a type: a plugin of nothing whose permission the merchant did not grant.
-    pub(crate) fn may_hear(&self, permission: Option<Permission>) -> bool {
+    pub(crate) fn may_hear(&self, kind: &str) -> bool {
         match self {
-            Self::Plugin(_, granted) => permission.is_none_or(|permission| granted.contains(permission)),
+            Self::Plugin(plugin, granted) => {
+                let needs = plugin.manifest.needs_to_hear(kind);
+                needs.is_some_and(|permission| permission.is_none_or(|permission| granted.contains(permission)))
+            }
             // What is told to an endpoint are ids; what is personal is filled in only where the owner wants it.
             Self::Schedule(_) | Self::Webhook(_) => true,
         }

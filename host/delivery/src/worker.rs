@@ -219,8 +219,7 @@ impl Run<'_> {
 
     fn is_wanted(&self, event: &Event) -> bool {
         let is_replay = self.due.lane.key.starts_with(REPLAY_PREFIX);
-        (is_replay || is_for(event, &self.subscription, self.filter.as_ref()))
-            && self.receiver.may_hear(known(event).and_then(|kind| kind.row().permission))
+        (is_replay || is_for(event, &self.subscription, self.filter.as_ref())) && self.receiver.may_hear(&event.kind)
     }
 
     async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {

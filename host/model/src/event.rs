@@ -231,6 +231,18 @@ events! {
     TagsChanged = "customer.tags-changed" v 1 by "customer" under MembersTagsRead
         { customer id("cus"), added words, removed words }
         "会员标签已变更", "A customer's tags changed";
+    OrderAnnotated = "order.annotated" v 1 by "order" under MallOrdersRead
+        { order id("ord"), notes integer, added words, removed words }
+        "订单的备注或标签已变更", "An order got a note, or its tags changed";
+    PointsChanged = "points.changed" v 1 by "customer" under MembersPointsRead
+        { customer id("cus"), change text, amount integer, available integer, frozen integer, reason text }
+        "会员积分已变动", "A customer's points changed";
+    CouponIssued = "coupon.issued" v 1 by "coupon" under MembersCouponsRead
+        { coupon id("cpn"), batch text, customer id("cus"), expires_at time }
+        "优惠券已发放", "A coupon was issued";
+    CouponVoided = "coupon.voided" v 1 by "coupon" under MembersCouponsRead
+        { coupon id("cpn"), batch text, customer id("cus"), reason text }
+        "优惠券已作废", "A coupon was taken back";
     PluginInstalled = "plugin.installed" v 1 by "install" { install id("ins"), plugin text, version text }
         "插件已安装", "A plugin was installed";
     PluginEnabled = "plugin.enabled" v 1 by "install" { install id("ins"), plugin text, version text }

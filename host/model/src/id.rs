@@ -138,6 +138,14 @@ ids! {
     WebhookSecretId = "whs", "webhook secret";
     /// What a plugin does at times.
     ScheduleId = "sch", "schedule";
+    /// A line of the ledger of points.
+    PointEntryId = "pte", "entry of points";
+    /// Coupons that a merchant made, to be issued one by one.
+    CouponBatchId = "cpb", "batch of coupons";
+    /// A coupon of a customer.
+    CouponId = "cpn", "coupon";
+    /// A note at an order.
+    OrderNoteId = "nte", "note";
 }
 
 #[cfg(test)]

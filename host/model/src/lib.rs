@@ -7,6 +7,7 @@
 
 pub mod alert;
 mod cloud_event;
+pub mod collection;
 pub mod cron;
 pub mod ctx;
 pub mod entropy;
@@ -20,6 +21,7 @@ pub mod metric;
 pub mod money;
 pub mod page;
 pub mod permission;
+pub mod plugin_event;
 pub mod points;
 pub mod retention;
 pub mod settings;
@@ -38,6 +40,7 @@ pub use manifest::Manifest;
 pub use money::{Currency, Minor, Money};
 pub use page::{Page, PageRequest};
 pub use permission::{Permission, PermissionSet};
+pub use plugin_event::PluginEventType;
 pub use points::Point;
 pub use text::Text;
 pub use time::Millis;

@@ -72,10 +72,14 @@ limits! {
     BytesOut = "bytes-out", "bytes to the host", "hand over less in all host calls together";
     /// Bytes that a call logs.
     Log = "log", "bytes of log", "log less";
+    /// Milliseconds that calls of an install keep transactions open, in ten seconds and in each process.
+    WriteShare = "write-share", "milliseconds of open transactions in ten seconds", "write at the end of a call, and less at once";
     /// Bytes that an install keeps in its own store.
     Kv = "kv-quota", "bytes stored", "delete what is not needed";
     /// Calls of a tenant in a day.
     CallsPerDay = "calls-per-day", "calls of plugins a day (UTC) in the shop", "call again tomorrow, or buy more";
+    /// Bytes of an install's documents.
+    Documents = "collections-quota", "bytes of documents", "delete documents that are not needed";
     /// Calls of a tenant at the same time.
     TenantConcurrency = "tenant-busy", "requests of the shop at the same time", "send fewer requests at once";
     /// Calls of an install at the same time.
@@ -162,6 +166,8 @@ pub struct Limits {
     /// Calls of all plugins of a tenant in a day (UTC), in all processes together; as many as it likes when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_day: Option<u64>,
+    /// Bytes of an install's documents in its collections.
+    pub document_bytes: u64,
     /// Requests of a tenant that run plugins at the same time, in each process.
     pub concurrency: u32,
     /// Requests of a tenant that wait for their turn, in each process.
@@ -190,6 +196,7 @@ impl Default for Limits {
             log_bytes: 16 << 10,
             kv_bytes: 16 << 20,
             calls_per_day: None,
+            document_bytes: 64 << 20,
             concurrency: 32,
             waiting: 64,
             plugin_concurrency: 32,
@@ -250,6 +257,7 @@ impl Limits {
             ("log_bytes", Some(self.log_bytes.into()), 0, 1 << 20),
             ("kv_bytes", Some(self.kv_bytes), 0, 1 << 40),
             ("calls_per_day", self.calls_per_day, 1_000, 1 << 40),
+            ("document_bytes", Some(self.document_bytes), 0, 1 << 40),
             ("concurrency", Some(self.concurrency.into()), 1, 10_000),
             ("waiting", Some(self.waiting.into()), 0, 10_000),
             ("plugin_concurrency", Some(self.plugin_concurrency.into()), 1, 10_000),

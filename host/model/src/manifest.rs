@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::collection::{Collection, MAX_COLLECTIONS};
 use crate::cron::{Cron, Zone};
 use crate::event::EventType;
 use crate::filter::Filter;
 use crate::locale::Locale;
 use crate::permission::{Permission, PermissionSet};
+use crate::plugin_event::{MAX_EMITS, PluginEventType};
 use crate::points::Point;
 
 /// The version of the contract that this host serves; at 0.N a component needs exactly this N.
@@ -19,6 +21,8 @@ pub const MAX_MANIFEST: usize = 256 * 1024;
 pub const MAX_SUBSCRIPTIONS: usize = 32;
 /// The most seconds that a run of a schedule is left to chance.
 pub const MAX_JITTER: u32 = 3_600;
+/// The most types of events of a subscription.
+pub const MAX_TYPES: usize = 64;
 /// The default memory of a call in MiB, and the most that a manifest may ask for.
 pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 16..=64;
 
@@ -47,6 +51,12 @@ pub struct Manifest {
     /// What it does at times of its own, at the point `schedule.run`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<ScheduleWish>,
+    /// The words of its own events: others hear of `x.<plugin>.<word>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emits: Vec<String>,
+    /// The collections of its own documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collections: Vec<Collection>,
     /// Memory of a call in MiB, 16 to 64; 16 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
@@ -239,6 +249,7 @@ impl Manifest {
         }
         self.check_events(wishes)?;
         self.check_schedules()?;
+        self.check_data(wishes)?;
         for locale in Locale::ALL {
             let tag = locale.tag();
             let Some(words) = self.locales.get(tag) else {
@@ -273,15 +284,15 @@ impl Manifest {
             if !is_slug(&wish.name) || self.events[..index].iter().any(|other| other.name == wish.name) {
                 return Err(field(name("name"), "a short name that no other subscription has"));
             }
-            if wish.types.is_empty() || wish.types.len() > EventType::ALL.len() {
+            if wish.types.is_empty() || wish.types.len() > MAX_TYPES {
                 return Err(field(name("types"), "at least one type of event"));
             }
             for kind in &wish.types {
-                let Some(found) = EventType::parse(kind).filter(|kind| kind.is_for_all()) else {
+                let Some(needs) = self.needs_to_hear(kind) else {
                     let kind: String = kind.chars().take(64).collect();
                     return Err(field(name("types"), format!("`{kind}` is no type of event")));
                 };
-                if let Some(permission) = found.row().permission.filter(|permission| !wishes.contains(*permission)) {
+                if let Some(permission) = needs.filter(|permission| !wishes.contains(*permission)) {
                     let problem = format!("`{kind}` needs `[[permissions]] name = \"{permission}\"`");
                     return Err(field(name("types"), problem));
                 }
@@ -314,6 +325,50 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    fn check_data(&self, wishes: PermissionSet) -> Result<(), ManifestError> {
+        if self.emits.len() > MAX_EMITS || self.collections.len() > MAX_COLLECTIONS {
+            let problem = format!("at most {MAX_EMITS} words in `emits`, and {MAX_COLLECTIONS} collections");
+            return Err(field("emits", problem));
+        }
+        for (place, word) in self.emits.iter().enumerate() {
+            if !is_slug(word) || self.emits[..place].contains(word) {
+                return Err(field(format!("emits.{place}"), "a short name that stands there once"));
+            }
+        }
+        if !self.emits.is_empty() && !wishes.contains(Permission::PlatformEventsEmit) {
+            return Err(field(
+                "emits",
+                format!("needs `[[permissions]] name = \"{}\"`", Permission::PlatformEventsEmit),
+            ));
+        }
+        for (place, collection) in self.collections.iter().enumerate() {
+            let name = format!("collections.{place}");
+            collection.check().map_err(|problem| field(&name, problem))?;
+            if self.collections[..place].iter().any(|other| other.name == collection.name) {
+                return Err(field(name, "a name that no other collection has"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The permission that this plugin needs to hear of a type of event, if it needs one; `None` if there is no such type.
+    /// Its own events it hears freely.
+    pub fn needs_to_hear(&self, kind: &str) -> Option<Option<Permission>> {
+        if let Some(kind) = EventType::parse(kind) {
+            return kind.is_for_all().then(|| kind.row().permission);
+        }
+        let kind = PluginEventType::parse(kind)?;
+        match kind.plugin == self.name {
+            true => self.emits.contains(&kind.word).then_some(None),
+            false => Some(Some(Permission::PlatformEventsHear)),
+        }
+    }
+
+    /// The collection of this name.
+    pub fn collection(&self, name: &str) -> Option<&Collection> {
+        self.collections.iter().find(|collection| collection.name == name)
     }
 
     /// All permissions that the plugin asks for.

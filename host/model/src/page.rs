@@ -7,7 +7,7 @@ pub const MAX_LIMIT: u32 = 200;
 /// The items of a page when nobody says.
 pub const DEFAULT_LIMIT: u32 = 50;
 /// The most bytes of a cursor.
-const MAX_CURSOR: usize = 512;
+const MAX_CURSOR: usize = 1024;
 
 /// A page is asked for in a way that no list can answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +118,6 @@ mod tests {
         assert_eq!(PageRequest::new(None, Some(0)), Err(PageError::Limit(0)));
         assert_eq!(PageRequest::new(None, Some(201)), Err(PageError::Limit(201)));
         assert_eq!(PageRequest::new(Some("zz"), None), Err(PageError::Cursor));
-        assert_eq!(PageRequest::new(Some(&"00".repeat(400)), None), Err(PageError::Cursor));
+        assert_eq!(PageRequest::new(Some(&"00".repeat(600)), None), Err(PageError::Cursor));
     }
 }

@@ -47,7 +47,7 @@ pub struct PermissionRow {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident, $access:ident, [$($function:literal),+], $zh:literal, $en:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident, $access:ident, [$($function:literal),*], $zh:literal, $en:literal;)*) => {
         /// Something that a plugin may ask for and a merchant may grant.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Permission {
@@ -63,7 +63,7 @@ macro_rules! permissions {
                 match self {
                     $(Self::$variant => PermissionRow {
                         name: $name,
-                        functions: &[$($function),+],
+                        functions: &[$($function),*],
                         class: DataClass::$class,
                         access: Access::$access,
                         sentence: Sentence { zh_cn: $zh, en: $en },
@@ -87,6 +87,10 @@ permissions! {
     MallOrdersRead = "mall.orders.read", Personal, Read,
         ["heptad:mall/orders#purchased"],
         "查看顾客买过什么、买过多少", "See what customers have bought, and how many";
+    /// Notes and tags of orders.
+    MallOrdersAnnotate = "mall.orders.annotate", Business, Write,
+        ["heptad:mall/orders-write#annotate"],
+        "给订单加备注和标签", "Add notes and tags to orders";
     /// Who a customer is.
     MembersProfileRead = "members.profile.read", Personal, Read,
         ["heptad:members/profiles#get"],
@@ -99,6 +103,28 @@ permissions! {
     MembersTagsRead = "members.tags.read", Personal, Read,
         ["heptad:members/tags#get"],
         "查看会员标签", "See members' tags";
+    /// Changing members' tags.
+    MembersTagsWrite = "members.tags.write", Personal, Write,
+        ["heptad:members/tags-write#change"],
+        "给会员打标签、去标签", "Change members' tags";
+    /// Members' points.
+    MembersPointsRead = "members.points.read", Personal, Read,
+        ["heptad:members/points#balances"],
+        "查看会员积分", "See members' points";
+    /// Giving and taking points.
+    MembersPointsWrite = "members.points.write", Personal, Write,
+        ["heptad:members/points-write#earn", "heptad:members/points-write#spend", "heptad:members/points-write#freeze",
+            "heptad:members/points-write#confirm", "heptad:members/points-write#unfreeze",
+            "heptad:members/points-write#refund"],
+        "发放、冻结和扣减会员积分", "Give, freeze and take members' points";
+    /// Members' coupons.
+    MembersCouponsRead = "members.coupons.read", Personal, Read,
+        ["heptad:members/coupons#held"],
+        "查看会员的优惠券", "See members' coupons";
+    /// Issuing coupons and taking them back.
+    MembersCouponsWrite = "members.coupons.write", Personal, Write,
+        ["heptad:members/coupons-write#issue", "heptad:members/coupons-write#void-coupons"],
+        "向会员发放和作废优惠券", "Issue coupons to members and take them back";
     /// The plugin's own store, reading.
     PlatformKvRead = "platform.kv.read", None, Read,
         ["heptad:platform/kv#get", "heptad:platform/kv#key-list"],
@@ -107,6 +133,22 @@ permissions! {
     PlatformKvWrite = "platform.kv.write", None, Write,
         ["heptad:platform/kv-write#set", "heptad:platform/kv-write#delete"],
         "保存插件自己的数据", "Store the plugin's own data";
+    /// The plugin's own documents, reading.
+    PlatformCollectionsRead = "platform.collections.read", None, Read,
+        ["heptad:platform/collections#get", "heptad:platform/collections#find"],
+        "读取插件自己的单据", "Read the plugin's own documents";
+    /// The plugin's own documents, writing.
+    PlatformCollectionsWrite = "platform.collections.write", None, Write,
+        ["heptad:platform/collections-write#put", "heptad:platform/collections-write#delete"],
+        "保存插件自己的单据", "Store the plugin's own documents";
+    /// Telling of things.
+    PlatformEventsEmit = "platform.events.emit", Business, Write,
+        ["heptad:platform/events#emit"],
+        "发出自己的事件，供其他插件和系统接收", "Tell other plugins and systems of its own events";
+    /// Hearing of what other plugins tell.
+    PlatformEventsHear = "platform.events.hear", Business, Read,
+        [],
+        "接收其他插件发出的事件", "Hear of other plugins' events";
 }
 
 /// The functions that need no permission.

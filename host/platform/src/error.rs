@@ -1,7 +1,7 @@
 //! What can go wrong in this crate, by cause.
 
-use heptad_model::Permission;
 use heptad_model::page::PageError;
+use heptad_model::{Limit, Permission};
 use heptad_store::{AsStoreError, StoreError};
 
 use crate::vault::VaultError;
@@ -173,6 +173,35 @@ pub enum PlatformError {
     /// As many runs of the schedule wait as may.
     #[error("{0} runs of the schedule wait already, which is the most")]
     ScheduleFull(i64),
+    /// The manifest has no such collection.
+    #[error("the manifest has no collection `{0}`")]
+    CollectionNotFound(String),
+    /// The collection does not index the field.
+    #[error("the collection `{collection}` does not index `{field}`")]
+    NotIndexed {
+        /// The collection's name.
+        collection: String,
+        /// The field's name.
+        field: String,
+    },
+    /// A document has another version than it must have.
+    #[error("the document `{id}` has version {found}, not {expected}")]
+    DocumentChanged {
+        /// The document's id.
+        id: String,
+        /// The version that it must have.
+        expected: i64,
+        /// The version that it has; 0 if there is none.
+        found: i64,
+    },
+    /// The plugin's documents would grow beyond their quota in this shop.
+    #[error("the plugin's collections in this shop hold at most {documents} documents and {bytes} bytes")]
+    CollectionsQuota {
+        /// The most documents.
+        documents: i64,
+        /// The most bytes.
+        bytes: i64,
+    },
     /// Login and password do not go together. The same for unknown logins.
     #[error("the login or the password is wrong")]
     SignInFailed,
@@ -237,6 +266,10 @@ impl PlatformError {
             Self::SecretLast => "secret-last",
             Self::ScheduleOff => "schedule-off",
             Self::ScheduleFull(_) => "schedule-full",
+            Self::CollectionNotFound(_) => "collection-not-found",
+            Self::NotIndexed { .. } => "field-not-indexed",
+            Self::DocumentChanged { .. } => "document-changed",
+            Self::CollectionsQuota { .. } => Limit::Documents.code(),
             Self::SignInFailed => "sign-in-failed",
             Self::LinkInvalid => "link-invalid",
             Self::TokenInvalid => "token-invalid",
@@ -249,7 +282,7 @@ impl PlatformError {
     /// What kind of failure it is.
     pub const fn class(&self) -> ErrorClass {
         match self {
-            Self::NotFound { .. } => ErrorClass::NotFound,
+            Self::NotFound { .. } | Self::CollectionNotFound(_) => ErrorClass::NotFound,
             Self::Field { .. }
             | Self::Page(_)
             | Self::Settings(_)
@@ -262,7 +295,8 @@ impl PlatformError {
             | Self::KvKey { .. }
             | Self::KvValue { .. }
             | Self::KvBatch { .. }
-            | Self::KvDuplicate(_) => ErrorClass::Invalid,
+            | Self::KvDuplicate(_)
+            | Self::NotIndexed { .. } => ErrorClass::Invalid,
             Self::Taken { .. }
             | Self::NeedsSetup(_)
             | Self::PluginNameTaken(_)
@@ -271,12 +305,15 @@ impl PlatformError {
             | Self::AlreadyInstalled(_)
             | Self::SecretsFull
             | Self::SecretLast
-            | Self::ScheduleOff => ErrorClass::Conflict,
+            | Self::ScheduleOff
+            | Self::DocumentChanged { .. } => ErrorClass::Conflict,
             Self::SignInFailed | Self::LinkInvalid | Self::TokenInvalid => ErrorClass::Unauthenticated,
             Self::TokenDenied { .. } => ErrorClass::Denied,
-            Self::PointFull { .. } | Self::KvQuota(_) | Self::ScheduleFull(_) | Self::WebhookFull(_) => {
-                ErrorClass::Limit
-            }
+            Self::PointFull { .. }
+            | Self::KvQuota(_)
+            | Self::ScheduleFull(_)
+            | Self::WebhookFull(_)
+            | Self::CollectionsQuota { .. } => ErrorClass::Limit,
             Self::Hashing(_) | Self::Vault(_) | Self::Store(_) => ErrorClass::Internal,
         }
     }

@@ -8,12 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 use heptad_model::id::InstallId;
 use heptad_model::{Limit, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
-use serde_json::json;
 
 use crate::PlatformError;
-use crate::install::{Install, install_get};
+use crate::install::install_near_post;
 use crate::limit_profile::limits_of_tenant;
-use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 
 /// The most bytes of a key.
 pub const MAX_KEY: usize = 256;
@@ -126,24 +124,7 @@ async fn grow(tx: &mut Tx, install: InstallId, growth: i64) -> Result<(), Platfo
         kv_bytes(tx, install).await?;
         return Err(PlatformError::KvQuota(quota));
     };
-    let is_near = |bytes: i64| bytes.saturating_mul(10) >= quota.saturating_mul(8);
-    if is_near(holds) && !is_near(holds - growth) {
-        near_post(tx, install, holds, quota).await?;
-    }
-    Ok(())
-}
-
-/// Tells the merchant, once for each time that the store grows past four fifths of its quota.
-async fn near_post(tx: &mut Tx, install: InstallId, used: i64, most: i64) -> Result<(), PlatformError> {
-    let Install { plugin, version, .. } = install_get(tx, install).await?;
-    let limit = Limit::Kv.code();
-    let notice = NoticeIn {
-        kind: NoticeKind::LimitNear,
-        subject: install.to_string(),
-        dedup: format!("limit:{install}:{limit}"),
-        detail: json!({"plugin": plugin, "version": version, "limit": limit, "used": used, "most": most}),
-    };
-    notice_post(tx, Audience::Merchant, &notice).await
+    install_near_post(tx, install, Limit::Kv, holds - growth, holds, quota).await
 }
 
 /// The bytes that these keys hold now, with their values. A stored key has two digits a byte.

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod breaker;
 pub mod catalog;
 pub mod delivery;
+pub mod document;
 pub mod error;
 pub mod generation;
 pub mod install;

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use heptad_model::Ctx;
+use heptad_model::collection::Collection;
 use heptad_model::id::InstallId;
+use heptad_platform::document::{Document, document_get};
 use heptad_platform::kv::{KvEntry, kv_get};
 use heptad_store::dialect::Dialect;
 use heptad_store::{OpenTx, Store, StoreError, Tx};
@@ -38,8 +40,14 @@ pub(crate) struct Writing {
     /// When the transaction was begun.
     begun: Option<Instant>,
     deadline: Arc<Deadline>,
-    /// What it read of its own store before it wrote: the keys, and what they held.
-    seen: Vec<(Vec<String>, Vec<KvEntry>)>,
+    /// What it read of its own before it wrote.
+    seen: Vec<Seen>,
+}
+
+/// What a call read of its plugin's own data: what it asked for, and what was there.
+enum Seen {
+    Entries { keys: Vec<String>, found: Vec<KvEntry> },
+    Documents { collection: Collection, ids: Vec<String>, found: Vec<Document> },
 }
 
 /// When a call is ended; it may come nearer while the call runs.
@@ -125,7 +133,21 @@ impl Effects {
         if let Self::Writing(writing) = self
             && writing.begun.is_none()
         {
-            writing.seen.push((keys.to_vec(), found.collect()));
+            writing.seen.push(Seen::Entries { keys: keys.to_vec(), found: found.collect() });
+        }
+    }
+
+    /// Remembers which documents the call read, likewise.
+    pub(crate) fn saw_documents(
+        &mut self,
+        collection: Collection,
+        ids: &[String],
+        found: impl Iterator<Item = Document>,
+    ) {
+        if let Self::Writing(writing) = self
+            && writing.begun.is_none()
+        {
+            writing.seen.push(Seen::Documents { collection, ids: ids.to_vec(), found: found.collect() });
         }
     }
 
@@ -159,11 +181,17 @@ impl Effects {
     }
 }
 
-/// Whether the call's own store still holds what the call read of it. If not, somebody else has written meanwhile, perhaps
+/// Whether the plugin's own data is still what the call read of it. If not, somebody else has written meanwhile, perhaps
 /// the same plugin at another event, and the call is run again on what is there now.
-async fn still_so(mut tx: Tx, install: InstallId, seen: &[(Vec<String>, Vec<KvEntry>)]) -> Result<(), HostError> {
-    for (keys, found) in seen {
-        if kv_get(&mut tx, install, keys).await? != *found {
+async fn still_so(mut tx: Tx, install: InstallId, seen: &[Seen]) -> Result<(), HostError> {
+    for seen in seen {
+        let is_so = match seen {
+            Seen::Entries { keys, found } => kv_get(&mut tx, install, keys).await? == *found,
+            Seen::Documents { collection, ids, found } => {
+                document_get(&mut tx, install, collection, ids).await? == *found
+            }
+        };
+        if !is_so {
             return Err(HostError::conflicting());
         }
     }

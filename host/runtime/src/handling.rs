@@ -33,7 +33,7 @@ pub struct Handled {
     pub trace: CallTrace,
     /// What it wrote, not committed yet; `None` if it wrote nothing. Dropped, it is undone.
     pub written: Option<OpenTx>,
-    /// Where the trace says `breaker-open` or `calls-per-day`: when the plugin is asked again.
+    /// Where the trace says `breaker-open`, `write-share` or `calls-per-day`: when the plugin is asked again.
     pub retry_at: Option<Millis>,
 }
 
@@ -76,14 +76,21 @@ impl Runtime {
         let unanswered = Unanswered { runtime: self, request: &request };
         let effects = Effects::writing(Arc::new(Deadline::new(until)));
         let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects };
-        let asked = self.ask(&request, terms, ask).await;
+        let (tenant, install) = (ctx.tenant().id, serving.install);
+        let asked = match self.ration.wait(tenant, install) {
+            None => self.ask(&request, terms, ask).await,
+            Some(wait) => {
+                let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                Err(NoCall::WriteShare { retry_at: now.plus(wait + 1) })
+            }
+        };
         let _answered = ManuallyDrop::new(unanswered);
         let (answer, ran, retry_at) = match asked {
             Ok((answer, ran)) => (answer, Some(ran), None),
             Err(no_call) => {
                 let trace = sandbox::not_called(&self.env, serving, point, &no_call);
                 let retry_at = match no_call {
-                    NoCall::BreakerOpen { retry_at } => Some(retry_at),
+                    NoCall::BreakerOpen { retry_at } | NoCall::WriteShare { retry_at } => Some(retry_at),
                     NoCall::Limit(reached) if reached.limit == Limit::CallsPerDay => Some(day(now).1),
                     _ => None,
                 };
@@ -91,6 +98,9 @@ impl Runtime {
             }
         };
         let call = self.note(&request, &answer.trace, ran);
+        if let Some(call) = &call {
+            self.ration.charge(tenant, install, call.effects.open_for());
+        }
         let written = call.and_then(|call| call.effects.into_open()).filter(|_| answer.value.is_some());
         Handled { trace: answer.trace, written, retry_at }
     }

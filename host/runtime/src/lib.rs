@@ -30,6 +30,7 @@ pub mod package;
 mod points;
 pub mod quota;
 mod rate;
+mod ration;
 pub mod recording;
 mod replay;
 mod reporter;

@@ -6,6 +6,7 @@ use heptad_capabilities::extensions::{ExtensionsUnavailable, LimitReached, Outco
 use heptad_model::{Limit, Millis};
 
 use crate::code::{CodeError, NoCode};
+use crate::ration::BURST;
 
 /// Why a plugin was not called.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,14 @@ pub(crate) enum NoCall {
     #[error("the plugin failed too often and is not asked for a while: see its breaker")]
     BreakerOpen {
         /// When it is asked again.
+        retry_at: Millis,
+    },
+    /// It kept transactions open for longer than its share, or all plugins of the shop did.
+    #[error(
+        "the plugin, or all plugins of the shop, kept transactions open for longer than their share: it is asked again soon"
+    )]
+    WriteShare {
+        /// When it may write again.
         retry_at: Millis,
     },
     /// Its code is not ready yet.
@@ -56,6 +65,7 @@ impl NoCall {
             Self::Changed => "changed",
             Self::Unavailable(_) => "unavailable",
             Self::BreakerOpen { .. } => "breaker-open",
+            Self::WriteShare { .. } => Limit::WriteShare.code(),
             Self::Compiling => "compiling",
             Self::Code(_) => "code",
             Self::Limit(reached) => reached.limit.code(),
@@ -67,6 +77,10 @@ impl NoCall {
     pub(crate) fn told(&self) -> (Outcome, Option<LimitReached>) {
         let (code, message) = (self.code().to_owned(), self.to_string());
         match self {
+            Self::WriteShare { .. } => {
+                let most = u64::try_from(BURST.as_millis()).unwrap_or(u64::MAX);
+                (Outcome::Skipped { code, message }, Some(LimitReached { limit: Limit::WriteShare, most }))
+            }
             Self::Code(_) => (Outcome::Failed { code, message }, None),
             Self::Limit(reached) => (Outcome::Skipped { code, message }, Some(reached.clone())),
             _ => (Outcome::Skipped { code, message }, None),

@@ -34,6 +34,7 @@ use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
 use crate::points::{Ask, absent};
 use crate::quota::Quotas;
+use crate::ration::Ration;
 use crate::reporter::Reporter;
 use crate::tape::Tape;
 
@@ -142,6 +143,8 @@ pub struct Runtime {
     pub(crate) slots: Admission<InstallId>,
     /// Sandboxes of plugins that are told of something, by install: work that waits must not keep shoppers waiting.
     pub(crate) handler_slots: Admission<InstallId>,
+    /// Of the writing of handlers.
+    pub(crate) ration: Ration,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) reporter: Reporter,
     pub(crate) quotas: Arc<Quotas>,
@@ -177,6 +180,7 @@ impl Runtime {
             turns: Admission::new(cores * TURNS_PER_CORE),
             slots: Admission::new(POOL_SIZE - HANDLERS),
             handler_slots: Admission::new(HANDLERS),
+            ration: Ration::new(),
             breakers,
             changed: Notify::new(),
         };

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "stream", include_str!("../migrations/0006_stream.sql")),
     (7, "webhooks", include_str!("../migrations/0007_webhooks.sql")),
     (8, "quotas", include_str!("../migrations/0008_quotas.sql")),
+    (9, "writes", include_str!("../migrations/0009_writes.sql")),
 ];
 
 /// The newest that this binary knows.

@@ -16,7 +16,9 @@
 //! # Ok::<(), heptad_sdk::HostError>(())
 //! ```
 
+mod assets;
 mod cart;
+mod documents;
 mod due;
 mod event;
 mod host;
@@ -31,8 +33,10 @@ pub use due::DueBuilder;
 pub use event::DeliveryBuilder;
 pub use pricing::price;
 
+use self::assets::Assets;
+use self::documents::Documents;
 use self::manifest::Manifest;
-use crate::{Level, Minor, Sku, StockLevel, Text, Timestamp};
+use crate::{Annotation, Emission, Level, Minor, Sku, StockLevel, Text, Timestamp};
 
 /// A shop made of values. Build it up, then give it to the plugin's logic as its host.
 #[derive(Debug, Default)]
@@ -47,6 +51,10 @@ pub struct Shop {
     declined: BTreeSet<String>,
     writable: bool,
     kv: RefCell<BTreeMap<String, Vec<u8>>>,
+    assets: RefCell<Assets>,
+    documents: RefCell<Documents>,
+    annotations: RefCell<Vec<Annotation>>,
+    emitted: RefCell<Vec<Emission>>,
     calls: RefCell<Vec<&'static str>>,
     logs: RefCell<Vec<(Level, String)>>,
 }
@@ -197,6 +205,16 @@ impl Shop {
     /// The lines that the plugin logged.
     pub fn logs(&self) -> Vec<(Level, String)> {
         self.logs.borrow().clone()
+    }
+
+    /// What the plugin wrote to orders.
+    pub fn annotations(&self) -> Vec<Annotation> {
+        self.annotations.borrow().clone()
+    }
+
+    /// What the plugin told of.
+    pub fn emitted(&self) -> Vec<Emission> {
+        self.emitted.borrow().clone()
     }
 
     /// A sentence in a language, with the words of the manifest.

@@ -1,8 +1,9 @@
 //! What a plugin may ask the platform.
 
 use crate::{
-    Entry, HostError, KeyPage, Level, Membership, PageRequest, Profile, Purchase, Sku, SkuPage, StockLevel, TagSet,
-    Timestamp,
+    Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Entry, Hold,
+    HostError, KeyPage, Level, Membership, Movement, PageRequest, Profile, Purchase, Query, Reversal, Sku, SkuPage,
+    StockLevel, TagChange, TagSet, Timestamp,
 };
 
 /// What a plugin may ask the platform: the functions of the contract's imports, one for one.
@@ -89,6 +90,91 @@ pub trait Host {
     ///
     /// `heptad:platform/kv-write#delete`, permission `platform.kv.write`.
     fn kv_delete(&self, keys: &[String]) -> Result<(), HostError>;
+
+    /// Writes notes and tags to orders, or nothing. At most 100 orders; 100 notes and 20 tags on each.
+    ///
+    /// `heptad:mall/orders-write#annotate`, permission `mall.orders.annotate`.
+    fn order_annotate(&self, annotations: &[Annotation]) -> Result<(), HostError>;
+
+    /// Changes members' tags, all or none; the other tags stay. At most 200 customers.
+    ///
+    /// `heptad:members/tags-write#change`, permission `members.tags.write`.
+    fn tags_change(&self, changes: &[TagChange]) -> Result<(), HostError>;
+
+    /// The points of these customers, in the order asked for; unknown ones are left out. At most 200.
+    ///
+    /// `heptad:members/points#balances`, permission `members.points.read`.
+    fn points_balances(&self, customers: &[String]) -> Result<Vec<Balance>, HostError>;
+
+    /// Gives points. A request that was made before changes nothing. At most 100.
+    ///
+    /// `heptad:members/points-write#earn`, permission `members.points.write`.
+    fn points_earn(&self, movements: &[Movement]) -> Result<(), HostError>;
+
+    /// Takes points at once; `points-insufficient` if fewer are available. At most 100.
+    ///
+    /// `heptad:members/points-write#spend`, permission `members.points.write`.
+    fn points_spend(&self, movements: &[Movement]) -> Result<(), HostError>;
+
+    /// Freezes points until they are confirmed or unfrozen, or their time has passed. At most 100.
+    ///
+    /// `heptad:members/points-write#freeze`, permission `members.points.write`.
+    fn points_freeze(&self, holds: &[Hold]) -> Result<(), HostError>;
+
+    /// Takes what was frozen under these requests; `hold-unfrozen` if it was unfrozen. At most 100.
+    ///
+    /// `heptad:members/points-write#confirm`, permission `members.points.write`.
+    fn points_confirm(&self, requests: &[String]) -> Result<(), HostError>;
+
+    /// Gives back what was frozen under these requests; `hold-confirmed` if it was confirmed. At most 100.
+    ///
+    /// `heptad:members/points-write#unfreeze`, permission `members.points.write`.
+    fn points_unfreeze(&self, requests: &[String]) -> Result<(), HostError>;
+
+    /// Gives back what was spent or confirmed, or a part of it; `refund-exceeds` beyond. At most 100.
+    ///
+    /// `heptad:members/points-write#refund`, permission `members.points.write`.
+    fn points_refund(&self, reversals: &[Reversal]) -> Result<(), HostError>;
+
+    /// The coupons of these customers, the latest first, at most 50 of each. At most 200 customers.
+    ///
+    /// `heptad:members/coupons#held`, permission `members.coupons.read`.
+    fn coupons_held(&self, customers: &[String]) -> Result<Vec<Coupon>, HostError>;
+
+    /// Issues coupons, in the order asked for; a request that was made before gives the same coupon. At most 100.
+    ///
+    /// `heptad:members/coupons-write#issue`, permission `members.coupons.write`.
+    fn coupons_issue(&self, grants: &[CouponGrant]) -> Result<Vec<Coupon>, HostError>;
+
+    /// Takes coupons back; one that is void already is no error. At most 100.
+    ///
+    /// `heptad:members/coupons-write#void-coupons`, permission `members.coupons.write`.
+    fn coupons_void(&self, withdrawals: &[CouponWithdrawal]) -> Result<(), HostError>;
+
+    /// The plugin's own documents with these ids, in the order asked for; absent ones are left out. At most 200.
+    ///
+    /// `heptad:platform/collections#get`, permission `platform.collections.read`.
+    fn document_get(&self, collection: &str, ids: &[String]) -> Result<Vec<Document>, HostError>;
+
+    /// The plugin's own documents that a query over indexed fields finds, a page of at most 200 at a time.
+    ///
+    /// `heptad:platform/collections#find`, permission `platform.collections.read`.
+    fn document_find(&self, collection: &str, query: &Query, page: &PageRequest) -> Result<DocumentPage, HostError>;
+
+    /// Puts documents, all or none, and gives their versions; `document-changed` where one has another. At most 200.
+    ///
+    /// `heptad:platform/collections-write#put`, permission `platform.collections.write`.
+    fn document_put(&self, collection: &str, documents: &[Draft]) -> Result<Vec<i64>, HostError>;
+
+    /// Deletes documents; absent ones are no error. At most 200.
+    ///
+    /// `heptad:platform/collections-write#delete`, permission `platform.collections.write`.
+    fn document_delete(&self, collection: &str, ids: &[String]) -> Result<(), HostError>;
+
+    /// Tells of things, by the words that the manifest lists under `emits`, when the call's writes are committed. At most 100.
+    ///
+    /// `heptad:platform/events#emit`, permission `platform.events.emit`.
+    fn emit(&self, events: &[Emission]) -> Result<(), HostError>;
 }
 
 /// The platform as a component sees it: each function is the import of its name.
@@ -99,9 +185,13 @@ pub struct Component;
 #[cfg(target_family = "wasm")]
 mod component {
     use super::*;
-    use crate::bindings::imports::heptad::mall::{catalog, inventory, orders};
-    use crate::bindings::imports::heptad::members::{profiles, tags, tiers};
-    use crate::bindings::imports::heptad::platform::{kv, kv_write, locale, log, settings};
+    use crate::bindings::imports::heptad::mall::{catalog, inventory, orders, orders_write};
+    use crate::bindings::imports::heptad::members::{
+        coupons, coupons_write, points, points_write, profiles, tags, tags_write, tiers,
+    };
+    use crate::bindings::imports::heptad::platform::{
+        collections, collections_write, events, kv, kv_write, locale, log, settings,
+    };
 
     impl Host for Component {
         fn skus(&self, codes: &[String]) -> Result<Vec<Sku>, HostError> {
@@ -148,6 +238,62 @@ mod component {
         }
         fn kv_delete(&self, keys: &[String]) -> Result<(), HostError> {
             kv_write::delete(keys)
+        }
+        fn order_annotate(&self, annotations: &[Annotation]) -> Result<(), HostError> {
+            orders_write::annotate(annotations)
+        }
+        fn tags_change(&self, changes: &[TagChange]) -> Result<(), HostError> {
+            tags_write::change(changes)
+        }
+        fn points_balances(&self, customers: &[String]) -> Result<Vec<Balance>, HostError> {
+            points::balances(customers)
+        }
+        fn points_earn(&self, movements: &[Movement]) -> Result<(), HostError> {
+            points_write::earn(movements)
+        }
+        fn points_spend(&self, movements: &[Movement]) -> Result<(), HostError> {
+            points_write::spend(movements)
+        }
+        fn points_freeze(&self, holds: &[Hold]) -> Result<(), HostError> {
+            points_write::freeze(holds)
+        }
+        fn points_confirm(&self, requests: &[String]) -> Result<(), HostError> {
+            points_write::confirm(requests)
+        }
+        fn points_unfreeze(&self, requests: &[String]) -> Result<(), HostError> {
+            points_write::unfreeze(requests)
+        }
+        fn points_refund(&self, reversals: &[Reversal]) -> Result<(), HostError> {
+            points_write::refund(reversals)
+        }
+        fn coupons_held(&self, customers: &[String]) -> Result<Vec<Coupon>, HostError> {
+            coupons::held(customers)
+        }
+        fn coupons_issue(&self, grants: &[CouponGrant]) -> Result<Vec<Coupon>, HostError> {
+            coupons_write::issue(grants)
+        }
+        fn coupons_void(&self, withdrawals: &[CouponWithdrawal]) -> Result<(), HostError> {
+            coupons_write::void_coupons(withdrawals)
+        }
+        fn document_get(&self, collection: &str, ids: &[String]) -> Result<Vec<Document>, HostError> {
+            collections::get(collection, ids)
+        }
+        fn document_find(
+            &self,
+            collection: &str,
+            query: &Query,
+            page: &PageRequest,
+        ) -> Result<DocumentPage, HostError> {
+            collections::find(collection, query, page)
+        }
+        fn document_put(&self, collection: &str, documents: &[Draft]) -> Result<Vec<i64>, HostError> {
+            collections_write::put(collection, documents)
+        }
+        fn document_delete(&self, collection: &str, ids: &[String]) -> Result<(), HostError> {
+            collections_write::delete(collection, ids)
+        }
+        fn emit(&self, events: &[Emission]) -> Result<(), HostError> {
+            events::emit(events)
         }
     }
 }

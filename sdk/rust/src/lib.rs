@@ -78,8 +78,19 @@ mod settings;
 mod text;
 
 pub use bindings::imports::heptad::mall::catalog::SkuPage;
+pub use bindings::imports::heptad::mall::orders_write::Annotation;
 pub use bindings::imports::heptad::mall::types::{Cart, CartLine, Level as StockLevel, Purchase, Sku};
+pub use bindings::imports::heptad::members::coupons::{Coupon, Status as CouponStatus};
+pub use bindings::imports::heptad::members::coupons_write::{Grant as CouponGrant, Withdrawal as CouponWithdrawal};
+pub use bindings::imports::heptad::members::points::Balance;
+pub use bindings::imports::heptad::members::points_write::{Hold, Movement, Reversal};
+pub use bindings::imports::heptad::members::tags_write::TagChange;
 pub use bindings::imports::heptad::members::{profiles::Profile, tags::TagSet, tiers::Membership};
+pub use bindings::imports::heptad::platform::collections::{
+    Document, DocumentPage, Equality, Query, Span, Value as IndexValue,
+};
+pub use bindings::imports::heptad::platform::collections_write::Draft;
+pub use bindings::imports::heptad::platform::events::Emission;
 pub use bindings::imports::heptad::platform::kv::{Entry, KeyPage};
 pub use bindings::imports::heptad::platform::log::Level;
 pub use bindings::imports::heptad::types::types::{

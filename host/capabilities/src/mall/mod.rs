@@ -1,5 +1,6 @@
 //! The mall: catalog, stock, carts, quotes, orders and payments.
 
+pub mod annotation;
 pub mod cart;
 pub mod catalog;
 pub mod inventory;

@@ -3,9 +3,11 @@
 
 mod carts;
 mod catalog;
+mod coupons;
 mod fixture;
 mod idempotency;
 mod import;
 mod members;
 mod orders;
+mod points;
 mod quotes;

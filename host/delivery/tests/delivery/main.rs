@@ -9,3 +9,4 @@ mod several;
 mod shop;
 mod stream;
 mod webhooks;
+mod writes;

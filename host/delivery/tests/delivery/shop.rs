@@ -145,17 +145,18 @@ pub(crate) fn grants() -> PermissionSet {
 impl Shop<'_> {
     /// Installs and enables the diary in a mode.
     pub(crate) async fn diary(&self, granted: PermissionSet, mode: &str, at: &str) -> InstallId {
-        self.install("diary", granted, mode, at).await
+        self.install("diary", granted, &json!({"mode": mode, "at": at})).await
     }
 
     /// Installs and enables the guest that runs at times of its own.
     pub(crate) async fn timetable(&self, mode: &str, at: &str) -> InstallId {
         let granted = [Permission::PlatformKvRead, Permission::PlatformKvWrite].into_iter().collect();
-        self.install("timetable", granted, mode, at).await
+        self.install("timetable", granted, &json!({"mode": mode, "at": at})).await
     }
 
-    async fn install(&self, plugin: &str, granted: PermissionSet, mode: &str, at: &str) -> InstallId {
-        let settings = Some(json!({"mode": mode, "at": at}));
+    /// Installs and enables a plugin.
+    pub(crate) async fn install(&self, plugin: &str, granted: PermissionSet, settings: &Value) -> InstallId {
+        let settings = Some(settings.clone());
         let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings };
         let install = async |mut tx: Tx| {
             let install = install_create(&mut tx, &input).await?;

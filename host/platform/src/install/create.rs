@@ -2,12 +2,13 @@
 
 use heptad_model::id::{InstallId, VersionId};
 use heptad_model::{EventType, Manifest, Permission, PermissionSet};
-use heptad_store::{StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
 use crate::delivery::subscription::{subscriptions_create, subscriptions_delete};
+use crate::document::documents_purge;
 use crate::generation::generation_raise;
 use crate::schedule::{schedules_create, schedules_delete};
 
@@ -34,6 +35,10 @@ pub struct Uninstalled {
     pub kv_entries: u64,
     /// Their bytes, keys and values.
     pub kv_bytes: i64,
+    /// Documents in the plugin's collections.
+    pub documents: i64,
+    /// Their bytes, ids and bodies.
+    pub document_bytes: i64,
 }
 
 /// Installs an approved version, disabled, behind the plugins that the tenant has.
@@ -99,12 +104,14 @@ fn told(install: &Install) -> Value {
 
 /// Removes an install with all that its plugin stored in this shop.
 pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, PlatformError> {
-    const BYTES: &str = "select kv_bytes from installs where tenant_id = $1 and id = $2";
+    const HELD: &str = "select kv_bytes, documents, document_bytes from installs where tenant_id = $1 and id = $2";
     let install = install_get(tx, id).await?;
-    let kv_bytes = tx.query(BYTES).text(id).fetch_one(|row| row.int("kv_bytes")).await?;
+    let read = |row: &Row| Ok((row.int("kv_bytes")?, row.int("documents")?, row.int("document_bytes")?));
+    let (kv_bytes, documents, document_bytes) = tx.query(HELD).text(id).fetch_one(read).await?;
     let entries = "delete from plugin_kv where tenant_id = $1 and install_id = $2";
     let kv_entries = tx.query(entries).text(id).execute().await?;
     schedules_delete(tx, id).await?;
+    documents_purge(tx, id).await?;
     subscriptions_delete(tx, &id.to_string()).await?;
     for rest in [
         "delete from breakers where tenant_id = $1 and install_id = $2",
@@ -116,11 +123,14 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     if removed != 1 {
         return Err(PlatformError::not_found("install", id));
     }
-    let detail = json!({"plugin": install.plugin, "version": install.version_id, "kv_entries": kv_entries, "kv_bytes": kv_bytes});
+    let detail = json!({
+        "plugin": install.plugin, "version": install.version_id, "kv_entries": kv_entries, "kv_bytes": kv_bytes,
+        "documents": documents, "document_bytes": document_bytes,
+    });
     tx.audit("install.deleted", id, &detail).await?;
     tx.emit(EventType::PluginUninstalled.about(id, told(&install)));
     generation_raise(tx).await?;
-    Ok(Uninstalled { kv_entries, kv_bytes })
+    Ok(Uninstalled { kv_entries, kv_bytes, documents, document_bytes })
 }
 
 /// Checks that all required permissions are granted, and none that the plugin does not ask for.

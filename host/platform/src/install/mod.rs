@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod quota;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use serde_json::Value;
 pub use change::{
     install_disable, install_enable, install_failure_put, install_grants_put, install_reorder, install_settings_put,
 };
+pub(crate) use quota::install_near_post;
+
 pub use create::{InstallIn, MAX_ON_POINT, Uninstalled, install_create, install_delete};
 
 use crate::PlatformError;

@@ -9,6 +9,7 @@ pub mod secret;
 pub mod usage;
 
 use heptad_model::id::{SubscriptionId, WebhookId};
+use heptad_model::plugin_event::is_event_type;
 use heptad_model::{EventType, Filter, Millis};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::json;
@@ -110,7 +111,7 @@ impl WebhookIn {
             return Err(field("types", "at least one type of `/v1/event-types`, each once".to_owned()));
         }
         for (index, kind) in self.types.iter().enumerate() {
-            let is_known = EventType::parse(kind).is_some_and(EventType::is_for_all);
+            let is_known = is_event_type(kind) && EventType::parse(kind).is_none_or(EventType::is_for_all);
             if !is_known || self.types[..index].contains(kind) {
                 let kind: String = kind.chars().take(64).collect();
                 return Err(field(

@@ -172,7 +172,7 @@ both_databases! {
         let entries = [("a", "xyz"), ("b", "")].map(|(key, value)| KvEntry { key: key.to_owned(), value: value.into() });
         store.write(&ctx, async |mut tx| kv_set(&mut tx, id, &entries).await).await.unwrap();
         let gone = store.write(&ctx, async |mut tx| install_delete(&mut tx, id).await).await.unwrap();
-        assert_eq!(gone, Uninstalled { kv_entries: 2, kv_bytes: 5 });
+        assert_eq!(gone, Uninstalled { kv_entries: 2, kv_bytes: 5, documents: 0, document_bytes: 0 });
         assert_eq!(list(&store, &ctx).await, []);
         let again = store.write(&ctx, async |mut tx| install_delete(&mut tx, id).await).await;
         assert_eq!(again.unwrap_err().code(), "not-found");

@@ -4,6 +4,7 @@
 mod access;
 mod breakers;
 mod catalog;
+mod documents;
 mod installs;
 mod kv;
 mod metering;

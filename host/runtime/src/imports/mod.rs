@@ -2,11 +2,16 @@
 //! (`Call::read`, `Call::write`), written once; a file here says what the function is.
 
 mod catalog;
+mod collections;
+mod coupons;
+mod events;
 mod inventory;
 mod kv;
 mod locale;
 mod log;
 mod orders;
+mod orders_write;
+mod points;
 mod profiles;
 mod settings;
 mod tags;

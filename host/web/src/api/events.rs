@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use heptad_model::id::{EventId, TenantId};
+use heptad_model::plugin_event::is_event_type;
 use heptad_model::{Event, EventType, Locale};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::event::{EventQuery, event_get, event_list};
@@ -218,7 +219,7 @@ pub(super) async fn event_page(
         from: from.map(|text| moment_in("from", &text)).transpose()?,
         until: until.map(|text| moment_in("until", &text)).transpose()?,
     };
-    if !query.kind.is_empty() && EventType::parse(&query.kind).is_none() {
+    if !query.kind.is_empty() && !is_event_type(&query.kind) {
         return Err(ApiError::invalid("type", "one of `/v1/event-types`"));
     }
     let found = state.store.read(&staff.ctx, async |mut tx| event_list(&mut tx, &query, &asked).await).await?;

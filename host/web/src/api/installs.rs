@@ -123,6 +123,10 @@ pub(crate) struct UninstalledOut {
     pub kv_entries: u64,
     /// Their bytes.
     pub kv_bytes: i64,
+    /// Documents of the plugin's collections.
+    pub documents: i64,
+    /// Their bytes, ids and bodies.
+    pub document_bytes: i64,
 }
 
 impl InstallOut {
@@ -306,5 +310,10 @@ pub(super) async fn install_remove(
 ) -> ApiResult<Json<UninstalledOut>> {
     let removed = state.store.write(&owner.ctx, async |mut tx| install_delete(&mut tx, id).await).await?;
     state.runtime.refresh().await;
-    Ok(Json(UninstalledOut { kv_entries: removed.kv_entries, kv_bytes: removed.kv_bytes }))
+    Ok(Json(UninstalledOut {
+        kv_entries: removed.kv_entries,
+        kv_bytes: removed.kv_bytes,
+        documents: removed.documents,
+        document_bytes: removed.document_bytes,
+    }))
 }

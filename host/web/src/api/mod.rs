@@ -6,8 +6,10 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macro names the parameters' types by their paths")]
 
+mod annotations;
 mod audit;
 mod carts;
+mod coupons;
 mod customers;
 mod events;
 mod failures;
@@ -20,6 +22,7 @@ mod notices;
 mod orders;
 mod payments;
 mod plugins;
+mod points;
 mod products;
 mod publishers;
 mod quotes;
@@ -165,6 +168,23 @@ pub const ROUTES: &[RouteRow] = &[
     row("POST", "/v1/customers", Shop::ROLES),
     row("GET", "/v1/customers/{customer}", Shopper::ROLES),
     row("PATCH", "/v1/customers/{customer}", Shop::ROLES),
+    row("GET", "/v1/customers/{customer}/points", Shopper::ROLES),
+    row("GET", "/v1/customers/{customer}/points/entries", Staff::ROLES),
+    row("GET", "/v1/customers/{customer}/coupons", Shopper::ROLES),
+    row("POST", "/v1/points/earn", Shop::ROLES),
+    row("POST", "/v1/points/spend", Shop::ROLES),
+    row("POST", "/v1/points/freeze", Shop::ROLES),
+    row("POST", "/v1/points/confirm", Shop::ROLES),
+    row("POST", "/v1/points/unfreeze", Shop::ROLES),
+    row("POST", "/v1/points/refund", Shop::ROLES),
+    row("GET", "/v1/coupon-batches", Staff::ROLES),
+    row("POST", "/v1/coupon-batches", Staff::ROLES),
+    row("GET", "/v1/coupon-batches/{batch}", Staff::ROLES),
+    row("POST", "/v1/coupon-batches/{batch}/close", Staff::ROLES),
+    row("POST", "/v1/coupons", Shop::ROLES),
+    row("POST", "/v1/coupons/{coupon}/void", Staff::ROLES),
+    row("GET", "/v1/orders/{order}/annotations", Staff::ROLES),
+    row("POST", "/v1/orders/{order}/annotations", Staff::ROLES),
     row("POST", "/v1/carts", Shopper::ROLES),
     row("GET", "/v1/carts/{cart}", Shopper::ROLES),
     row("PUT", "/v1/carts/{cart}/lines", Shopper::ROLES),
@@ -273,6 +293,21 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(inventory::level_put))
         .routes(routes!(customers::customer_page, customers::customer_post))
         .routes(routes!(customers::customer_read, customers::customer_patch))
+        .routes(routes!(points::balance_read))
+        .routes(routes!(points::entry_page))
+        .routes(routes!(points::earn))
+        .routes(routes!(points::spend))
+        .routes(routes!(points::freeze))
+        .routes(routes!(points::confirm))
+        .routes(routes!(points::unfreeze))
+        .routes(routes!(points::refund))
+        .routes(routes!(coupons::batch_page, coupons::batch_post))
+        .routes(routes!(coupons::batch_read))
+        .routes(routes!(coupons::batch_close))
+        .routes(routes!(coupons::issue))
+        .routes(routes!(coupons::void))
+        .routes(routes!(coupons::held))
+        .routes(routes!(annotations::marks_read, annotations::annotate))
         .routes(routes!(carts::cart_post))
         .routes(routes!(carts::cart_read))
         .routes(routes!(carts::cart_lines_put, carts::cart_lines_post))

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use heptad_model::{EventType, Filter};
+use heptad_model::Filter;
+use heptad_model::plugin_event::is_event_type;
 use heptad_platform::delivery::stream::Cursor;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -38,7 +39,7 @@ pub(crate) struct StreamQuery {
 impl StreamQuery {
     fn wanted(&self) -> ApiResult<Wanted> {
         let types: Vec<String> = self.types.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
-        if types.len() > TYPES || types.iter().any(|name| EventType::parse(name).is_none()) {
+        if types.len() > TYPES || !types.iter().all(|name| is_event_type(name)) {
             return Err(ApiError::invalid("type", format!("at most {TYPES} of `/v1/event-types`")));
         }
         let filter = self.filter.as_deref().map(Filter::parse).transpose();

@@ -19,6 +19,7 @@ struct Side {
     install: String,
     notice: String,
     told: Told,
+    assets: Assets,
     publisher: TestPublisher,
     version: String,
     plugin: &'static str,
@@ -56,6 +57,8 @@ impl Side {
             "{secret}" => self.told.secret.clone(),
             "{product}" => self.stock.product.clone(),
             "{sku}" => self.stock.sku.clone(),
+            "{batch}" => self.assets.batch.clone(),
+            "{coupon}" => self.assets.coupon.clone(),
             "{location}" => "shanghai".to_owned(),
             "{customer}" => self.stock.customer.clone(),
             "{cart}" => self.stock.cart.clone(),
@@ -98,6 +101,15 @@ impl Side {
             ("POST", "/v1/skus") => {
                 json!({"code": format!("W-{number}"), "product": self.stock.product, "name": "W", "price": money})
             }
+            ("POST", "/v1/points/earn" | "/v1/points/spend" | "/v1/points/refund") => json!({"operations": []}),
+            ("POST", "/v1/points/freeze") => json!({"operations": []}),
+            ("POST", "/v1/points/confirm" | "/v1/points/unfreeze") => json!({"requests": []}),
+            ("POST", "/v1/coupon-batches") => {
+                json!({"code": format!("w-{number}"), "name": "W", "amount": 1, "valid_days": 1})
+            }
+            ("POST", "/v1/coupons") => json!({"grants": []}),
+            ("POST", "/v1/coupons/{coupon}/void") => json!({"reason": "walk"}),
+            ("POST", "/v1/orders/{order}/annotations") => json!({"note": "walk"}),
             ("PUT", "/v1/inventory-levels/{sku}/{location}") => json!({"on_hand": 1}),
             ("POST", "/v1/carts/{cart}/lines") => json!({"sku": self.stock.sku, "quantity": 1}),
             ("PUT", "/v1/carts/{cart}/lines") => json!({"lines": [{"sku": self.stock.sku, "quantity": 1}]}),
@@ -125,7 +137,8 @@ async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
     let notice = notices["items"][0]["id"].as_str().unwrap().to_owned();
     let publisher = host.publisher(if name == "own" { "heptad" } else { "somebody" }).await;
     let told = Told::of(host, &stock).await;
-    Side { stock, install, notice, told, publisher, version: String::new(), plugin }
+    let assets = Assets::of(host, &stock).await;
+    Side { stock, install, notice, told, assets, publisher, version: String::new(), plugin }
 }
 
 /// An event of a side, and what there is about it.
@@ -166,6 +179,24 @@ impl Told {
         let delivery = host.get(staff, &told).await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
         let replay = replay["id"].as_str().unwrap().to_owned();
         Self { event, subscription, dead_letter: letter, replay, schedule, delivery, webhook, secret }
+    }
+}
+
+/// A batch of coupons and a coupon of it.
+struct Assets {
+    batch: String,
+    coupon: String,
+}
+
+impl Assets {
+    async fn of(host: &TestHost, stock: &Stocked) -> Self {
+        let staff = &stock.shop.staff;
+        let batch = json!({"code": "side", "name": "Side", "amount": 100, "valid_days": 30});
+        let batch = host.post(staff, "/v1/coupon-batches", &batch).await.expect(201);
+        let grants = json!({"grants": [{"request": "r", "batch": "side", "customer": stock.customer}]});
+        let issued = host.post(staff, "/v1/coupons", &grants).await.expect(200);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self { batch: text(&batch["id"]), coupon: text(&issued["items"][0]["id"]) }
     }
 }
 

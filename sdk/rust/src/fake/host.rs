@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use super::{Customer, Shop};
 use crate::{
-    Entry, ErrorKind, Host, HostError, KeyPage, Level, Membership, PageRequest, Profile, Purchase, Sku, SkuPage,
-    StockLevel, TagSet, Timestamp,
+    Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Entry,
+    ErrorKind, Hold, Host, HostError, KeyPage, Level, Membership, Movement, PageRequest, Profile, Purchase, Query,
+    Reversal, Sku, SkuPage, StockLevel, TagChange, TagSet, Timestamp,
 };
 
 /// The most codes of a call about SKUs.
 const MAX_CODES: usize = 2_000;
+/// The most operations of a call that writes for customers or orders.
+const MAX_OPERATIONS: usize = 100;
 /// The most customers, keys or items of a page of a call.
 const MAX_ITEMS: usize = 200;
 
-fn error(kind: ErrorKind, code: &str, message: String) -> HostError {
+pub(super) fn error(kind: ErrorKind, code: &str, message: String) -> HostError {
     HostError { kind, code: code.to_owned(), message }
 }
 
@@ -25,7 +28,7 @@ fn bounded(length: usize, most: usize) -> Result<(), HostError> {
 }
 
 /// A page of the sorted codes or keys of a map; the cursor is the last of the page before.
-fn page<'a, T>(
+pub(super) fn page<'a, T>(
     map: &'a BTreeMap<String, T>,
     request: &PageRequest,
 ) -> Result<(Vec<&'a String>, Option<String>), HostError> {
@@ -128,10 +131,8 @@ impl Host for Shop {
 
     fn member_tags(&self, customers: &[String]) -> Result<Vec<TagSet>, HostError> {
         self.enter("heptad:members/tags#get", "members.tags.read")?;
-        let tags = |(id, customer): (&String, &Customer)| TagSet {
-            customer: id.clone(),
-            tags: customer.tags.iter().cloned().collect(),
-        };
+        let tags =
+            |(id, customer): (&String, &Customer)| TagSet { customer: id.clone(), tags: self.tags_of(id, customer) };
         Ok(self.known(customers)?.map(tags).collect())
     }
 
@@ -188,6 +189,107 @@ impl Host for Shop {
         bounded(keys.len(), MAX_ITEMS)?;
         self.kv.borrow_mut().retain(|key, _| !keys.contains(key));
         Ok(())
+    }
+
+    fn order_annotate(&self, annotations: &[Annotation]) -> Result<(), HostError> {
+        self.enter_writing("heptad:mall/orders-write#annotate", "mall.orders.annotate")?;
+        bounded(annotations.len(), MAX_OPERATIONS)?;
+        self.order_annotate_now(annotations)
+    }
+
+    fn tags_change(&self, changes: &[TagChange]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/tags-write#change", "members.tags.write")?;
+        bounded(changes.len(), MAX_ITEMS)?;
+        self.tags_change_now(changes)
+    }
+
+    fn points_balances(&self, customers: &[String]) -> Result<Vec<Balance>, HostError> {
+        self.enter("heptad:members/points#balances", "members.points.read")?;
+        bounded(customers.len(), MAX_ITEMS)?;
+        self.points_balances_now(customers)
+    }
+
+    fn points_earn(&self, movements: &[Movement]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/points-write#earn", "members.points.write")?;
+        bounded(movements.len(), MAX_OPERATIONS)?;
+        self.points_earn_now(movements)
+    }
+
+    fn points_spend(&self, movements: &[Movement]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/points-write#spend", "members.points.write")?;
+        bounded(movements.len(), MAX_OPERATIONS)?;
+        self.points_spend_now(movements)
+    }
+
+    fn points_freeze(&self, holds: &[Hold]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/points-write#freeze", "members.points.write")?;
+        bounded(holds.len(), MAX_OPERATIONS)?;
+        self.points_freeze_now(holds)
+    }
+
+    fn points_confirm(&self, requests: &[String]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/points-write#confirm", "members.points.write")?;
+        bounded(requests.len(), MAX_OPERATIONS)?;
+        self.points_confirm_now(requests)
+    }
+
+    fn points_unfreeze(&self, requests: &[String]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/points-write#unfreeze", "members.points.write")?;
+        bounded(requests.len(), MAX_OPERATIONS)?;
+        self.points_unfreeze_now(requests)
+    }
+
+    fn points_refund(&self, reversals: &[Reversal]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/points-write#refund", "members.points.write")?;
+        bounded(reversals.len(), MAX_OPERATIONS)?;
+        self.points_refund_now(reversals)
+    }
+
+    fn coupons_held(&self, customers: &[String]) -> Result<Vec<Coupon>, HostError> {
+        self.enter("heptad:members/coupons#held", "members.coupons.read")?;
+        bounded(customers.len(), MAX_ITEMS)?;
+        self.coupons_held_now(customers)
+    }
+
+    fn coupons_issue(&self, grants: &[CouponGrant]) -> Result<Vec<Coupon>, HostError> {
+        self.enter_writing("heptad:members/coupons-write#issue", "members.coupons.write")?;
+        bounded(grants.len(), MAX_OPERATIONS)?;
+        self.coupons_issue_now(grants)
+    }
+
+    fn coupons_void(&self, withdrawals: &[CouponWithdrawal]) -> Result<(), HostError> {
+        self.enter_writing("heptad:members/coupons-write#void-coupons", "members.coupons.write")?;
+        bounded(withdrawals.len(), MAX_OPERATIONS)?;
+        self.coupons_void_now(withdrawals)
+    }
+
+    fn document_get(&self, collection: &str, ids: &[String]) -> Result<Vec<Document>, HostError> {
+        self.enter("heptad:platform/collections#get", "platform.collections.read")?;
+        bounded(ids.len(), MAX_ITEMS)?;
+        self.document_get_now(collection, ids)
+    }
+
+    fn document_find(&self, collection: &str, query: &Query, page: &PageRequest) -> Result<DocumentPage, HostError> {
+        self.enter("heptad:platform/collections#find", "platform.collections.read")?;
+        self.document_find_now(collection, query, page)
+    }
+
+    fn document_put(&self, collection: &str, documents: &[Draft]) -> Result<Vec<i64>, HostError> {
+        self.enter_writing("heptad:platform/collections-write#put", "platform.collections.write")?;
+        bounded(documents.len(), MAX_ITEMS)?;
+        self.document_put_now(collection, documents)
+    }
+
+    fn document_delete(&self, collection: &str, ids: &[String]) -> Result<(), HostError> {
+        self.enter_writing("heptad:platform/collections-write#delete", "platform.collections.write")?;
+        bounded(ids.len(), MAX_ITEMS)?;
+        self.document_delete_now(collection, ids)
+    }
+
+    fn emit(&self, events: &[Emission]) -> Result<(), HostError> {
+        self.enter_writing("heptad:platform/events#emit", "platform.events.emit")?;
+        bounded(events.len(), MAX_OPERATIONS)?;
+        self.emit_now(events)
     }
 }
 

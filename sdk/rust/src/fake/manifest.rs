@@ -11,6 +11,10 @@ use crate::{Argument, Money, Text};
 pub(super) struct Manifest {
     /// The names of the permissions that the plugin asks for.
     pub(super) permissions: BTreeSet<String>,
+    /// The words of its own events.
+    pub(super) emits: BTreeSet<String>,
+    /// Its collections with their indexed fields.
+    pub(super) collections: BTreeMap<String, BTreeSet<String>>,
     schema: Value,
     /// Sentences by language and code.
     messages: BTreeMap<String, BTreeMap<String, String>>,
@@ -21,9 +25,20 @@ struct File {
     #[serde(default)]
     permissions: Vec<Wish>,
     #[serde(default)]
+    emits: BTreeSet<String>,
+    #[serde(default)]
+    collections: Vec<Collection>,
+    #[serde(default)]
     settings: Value,
     #[serde(default)]
     locales: BTreeMap<String, Words>,
+}
+
+#[derive(Deserialize)]
+struct Collection {
+    name: String,
+    #[serde(default)]
+    indexes: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +58,8 @@ impl Manifest {
         let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("plugin.toml: {error}"));
         Self {
             permissions: file.permissions.into_iter().map(|wish| wish.name).collect(),
+            emits: file.emits,
+            collections: file.collections.into_iter().map(|one| (one.name, one.indexes)).collect(),
             schema: file.settings,
             messages: file.locales.into_iter().map(|(locale, words)| (locale, words.messages)).collect(),
         }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use heptad_model::id::{EventId, InstallId};
+use heptad_model::plugin_event::is_event_type;
 use heptad_model::{Event, EventType, PageRequest};
 use heptad_platform::delivery::event::{EventQuery, event_get, event_list};
 use heptad_platform::delivery::fate::{Fate, Received, event_fates};
@@ -48,7 +49,7 @@ impl EventsListing {
     /// What is asked of the database; a moment that cannot be read asks for nothing.
     fn query(&self, shop: &Shop) -> EventQuery {
         EventQuery {
-            kind: EventType::parse(&self.kind).map(|kind| kind.name().to_owned()).unwrap_or_default(),
+            kind: Some(&self.kind).filter(|kind| is_event_type(kind)).cloned().unwrap_or_default(),
             key: Some(self.key.trim()).filter(|key| key.len() <= MOST).unwrap_or_default().to_owned(),
             from: shop.look.field_parse(&self.from),
             until: shop.look.field_parse(&self.until),

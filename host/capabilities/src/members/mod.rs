@@ -1,5 +1,8 @@
 //! Customers: who they are, their tiers and tags.
 
+pub mod coupons;
+pub mod points;
+
 use std::collections::HashMap;
 
 use heptad_model::id::CustomerId;
@@ -220,6 +223,30 @@ pub async fn customer_update(tx: &mut Tx, id: CustomerId, patch: CustomerPatch) 
     tx.audit("customer.updated", id, &serde_json::json!({ "changed": changed })).await?;
     tell_update(tx, &before, &after, &changed);
     Ok(after)
+}
+
+/// A change of a customer's tags; the other tags stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagChange {
+    /// The customer's id.
+    pub customer: String,
+    /// Tags that the customer gets.
+    pub add: Vec<String>,
+    /// Tags that the customer loses; one that is added and removed at once is removed.
+    pub remove: Vec<String>,
+}
+
+/// Changes tags of customers. `not-found` for an unknown one, `invalid` for more than 20 tags of one.
+pub async fn tags_change(tx: &mut Tx, changes: &[TagChange]) -> Result<(), CapabilityError> {
+    for TagChange { customer, add, remove } in changes {
+        let id = CustomerId::parse(customer).map_err(|_| CapabilityError::NotFound("customer"))?;
+        let before = customer_get(tx, id).await?;
+        let (tags, ..) = bounds::tags_changed(&before.tags, add, remove)?;
+        if tags != before.tags {
+            customer_update(tx, id, CustomerPatch { tags: Some(tags), ..CustomerPatch::default() }).await?;
+        }
+    }
+    Ok(())
 }
 
 fn tell_update(tx: &mut Tx, before: &Customer, after: &Customer, changed: &[&str]) {
