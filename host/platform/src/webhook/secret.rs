@@ -91,7 +91,8 @@ pub(super) async fn secret_create(
 /// The secrets of an endpoint that sign, the newest first.
 pub async fn secret_list(tx: &mut Tx, webhook: WebhookId) -> Result<Vec<LiveSecret>, StoreError> {
     const LIST: &str = "select id, created_at, expires_at from webhook_secrets where tenant_id = $1 and webhook_id = $2 \
-                        and (expires_at is null or expires_at > $3) order by id desc";
+                        and (expires_at is null or expires_at > $3) \
+                        order by case when expires_at is null then 0 else 1 end, id desc";
     let now = tx.ctx().now();
     let read = |row: &Row| {
         let expires_at = row.opt_int("expires_at")?.map(Millis::new);
@@ -103,7 +104,8 @@ pub async fn secret_list(tx: &mut Tx, webhook: WebhookId) -> Result<Vec<LiveSecr
 /// The keys with which an endpoint's messages are signed now, the newest first.
 pub async fn signing_keys(tx: &mut Tx, vault: &Vault, webhook: WebhookId) -> Result<Vec<SigningKey>, PlatformError> {
     const KEYS: &str = "select id, sealed from webhook_secrets where tenant_id = $1 and webhook_id = $2 \
-                        and (expires_at is null or expires_at > $3) order by id desc";
+                        and (expires_at is null or expires_at > $3) \
+                        order by case when expires_at is null then 0 else 1 end, id desc";
     let now = tx.ctx().now();
     let read = |row: &Row| Ok((row.text("id")?, row.bytes("sealed")?));
     let sealed = tx.query(KEYS).text(webhook).bind(now).fetch_all(read).await?;
