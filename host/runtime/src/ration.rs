@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use heptad_model::id::{InstallId, TenantId};
 
-/// What a call may keep its transaction open for without paying.
-const FREE: Duration = Duration::from_millis(5);
 /// How much open time may be used up at once.
 pub(crate) const BURST: Duration = Duration::from_secs(1);
 /// Open time comes back to an install at a tenth of the time that passes.
@@ -25,6 +23,8 @@ const KEPT: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Ration {
     begun: Instant,
+    /// What a call may keep its transaction open for without paying.
+    free: Duration,
     paid: Mutex<HashMap<Owner, Duration>>,
 }
 
@@ -46,8 +46,9 @@ impl Owner {
 }
 
 impl Ration {
-    pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), paid: Mutex::default() }
+    /// For calls that may keep a transaction open for so long.
+    pub(crate) fn new(write_time: Duration) -> Self {
+        Self { begun: Instant::now(), free: write_time / 10, paid: Mutex::default() }
     }
 
     /// How long a call of this install has to wait before it may write; nothing for nearly all.
@@ -71,7 +72,7 @@ impl Ration {
     }
 
     fn charge_at(&self, now: Duration, tenant: TenantId, install: InstallId, open: Duration) {
-        let Some(open) = open.checked_sub(FREE).filter(|open| !open.is_zero()) else { return };
+        let Some(open) = open.checked_sub(self.free).filter(|open| !open.is_zero()) else { return };
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         if paid.len() >= KEPT {
             paid.retain(|_, paid| *paid > now);
@@ -94,7 +95,7 @@ mod tests {
         let env = Env::fixed(0);
         let (tenant, other) = (TenantId::generate(&env), TenantId::generate(&env));
         let (slow, quick) = (InstallId::generate(&env), InstallId::generate(&env));
-        let (ration, at) = (Ration::new(), Duration::from_secs);
+        let (ration, at) = (Ration::new(Duration::from_millis(50)), Duration::from_secs);
         for _ in 0..100_000 {
             ration.charge_at(at(0), tenant, quick, Duration::from_millis(5));
         }
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_was_paid_back_is_forgotten() {
-        let (env, ration) = (Env::system(), Ration::new());
+        let (env, ration) = (Env::system(), Ration::new(Duration::from_millis(50)));
         for _ in 0..2 * KEPT {
             let (tenant, install) = (TenantId::generate(&env), InstallId::generate(&env));
             ration.charge_at(Duration::ZERO, tenant, install, Duration::from_millis(6));

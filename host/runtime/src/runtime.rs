@@ -24,6 +24,7 @@ use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::{Bucket, ComponentError, Components};
 use crate::effects::Effects;
+use crate::effects::write_time;
 use crate::engine::{self, HANDLERS, POOL_SIZE};
 use crate::imports;
 use crate::installs::{Installed, Installs, READ_EVERY};
@@ -162,6 +163,7 @@ impl Runtime {
         let codes = Codes::open(engine.clone(), linker, components.clone(), compiler, options.code, options.key)?;
         let (limits, breakers) = (Arc::new(options.limits), Arc::new(Breakers::default()));
         let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+        let ration = Ration::new(write_time(store.dialect()));
         let runtime = Self {
             engine,
             installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),
@@ -180,7 +182,7 @@ impl Runtime {
             turns: Admission::new(cores * TURNS_PER_CORE),
             slots: Admission::new(POOL_SIZE - HANDLERS),
             handler_slots: Admission::new(HANDLERS),
-            ration: Ration::new(),
+            ration,
             breakers,
             changed: Notify::new(),
         };

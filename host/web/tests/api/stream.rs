@@ -177,6 +177,7 @@ both_databases! {
                 assert!(seen.insert(event["id"].as_str().unwrap().to_owned()), "told twice");
                 last = message.id;
                 // Longer than the stream has patience for, when it has begun.
+                ticks.reset();
                 for _ in 0..if is_first { 40 } else { 0 } {
                     ticks.tick().await;
                 }
