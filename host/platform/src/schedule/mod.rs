@@ -1,9 +1,9 @@
 //! Schedules: what plugins do at times of their own.
 //!
 //! A manifest's `[[schedules]]` become rows when the plugin is installed, each with a subscription of its own. When a time
-//! has come, one process takes the schedule's turn ([`due`]) and tells of the run by an event for that subscription alone:
+//! has come, one process takes the schedule's turn (`due.rs`) and tells of the run by an event for that subscription alone:
 //! from there on a run is delivered like any other event, with its retries, its exactly-once effects, its dead letters and
-//! its log. Which times are run after a standstill is a [`rule`]. A schedule is paused and resumed by its subscription.
+//! its log. Which times are run after a standstill is a rule (`rule.rs`). A schedule is paused and resumed by its subscription.
 
 mod due;
 mod rule;
