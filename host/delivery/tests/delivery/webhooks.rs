@@ -3,9 +3,11 @@
 use heptad_capabilities::members::{CustomerIn, customer_create};
 use heptad_model::time::span::{DAY, HOUR, MINUTE, SECOND};
 use heptad_model::{Env, Limits};
+use heptad_platform::PlatformError;
+use heptad_platform::delivery::backlog::lanes_waiting;
 use heptad_platform::delivery::dead_letter::dead_letter_counts;
 use heptad_platform::delivery::replay::delivery_redeliver;
-use heptad_platform::delivery::subscription::{SubscriptionState, subscription_state_put};
+use heptad_platform::delivery::subscription::{SubscriptionState, subscription_get, subscription_state_put};
 use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_platform::webhook::secret::{secret_list, secret_retire, secret_rotate};
 use heptad_platform::webhook::usage::usage_get;
@@ -25,6 +27,21 @@ async fn fails(shop: &Shop<'_>, id: heptad_model::id::WebhookId, failures: i64) 
     until(async || {
         let health = shop.endpoint(id).await.health;
         (health.failures == failures).then_some(()).ok_or(format!("{health:?}"))
+    })
+    .await;
+}
+
+/// Waits until the next attempt has its time, so that it is reckoned from now and not from when the clock has moved.
+async fn put_off(shop: &Shop<'_>, id: heptad_model::id::WebhookId) {
+    let (subscription, now) = (shop.endpoint(id).await.subscription, shop.host.env.now());
+    let waiting = async |mut tx: Tx| {
+        let subscription = subscription_get(&mut tx, subscription).await?;
+        Ok::<_, PlatformError>(lanes_waiting(&mut tx, &subscription, 10).await?)
+    };
+    until(async || {
+        let lanes = shop.host.store.read(&shop.ctx, waiting).await.unwrap();
+        let is_put_off = lanes.first().is_some_and(|lane| lane.due_at > now);
+        is_put_off.then_some(()).ok_or(format!("{lanes:?}"))
     })
     .await;
 }
@@ -112,6 +129,7 @@ both_databases! {
         shop.stock("A", 2).await;
         fails(&shop, id, 1).await;
         for failures in 2..=5 {
+            put_off(&shop, id).await;
             env.advance(20 * MINUTE);
             fails(&shop, id, failures).await;
         }
