@@ -1,5 +1,5 @@
-//! How a plugin is told of an event or of a time that has come: it may write, and whoever delivers commits what it wrote together with the mark that
-//! the event was dealt with.
+//! How a plugin is told of an event or of a time that has come: it may write, and whoever delivers commits what it wrote
+//! together with the mark that the event was dealt with.
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
