@@ -24,6 +24,8 @@ const LARGEST: i64 = 1_000;
 const AGAIN: Duration = Duration::from_secs(10);
 /// How long it waits after the database failed.
 const FAILED: Duration = Duration::from_secs(1);
+/// How long a stop waits for lots that are on their way.
+const STOP: Duration = Duration::from_secs(3);
 /// How many tenants are counted at most; then those of past days go.
 const TENANTS: usize = 20_000;
 
@@ -145,8 +147,16 @@ impl Quotas {
         self.leased.notify_waiters();
     }
 
-    /// Gives back what was leased and not used: a clean stop.
+    /// Gives back what was leased and not used, also what is on its way here: a clean stop.
     pub async fn give_back(&self) {
+        let until = Instant::now() + STOP;
+        loop {
+            let leased = self.leased.notified();
+            let is_leasing = self.lock().values().any(|counted| counted.is_leasing);
+            if !is_leasing || tokio::time::timeout_at(until.into(), leased).await.is_err() {
+                break;
+            }
+        }
         let unused: Vec<Counted> = self.lock().drain().map(|(_, counted)| counted).collect();
         for Counted { tenant, day, left, .. } in unused.into_iter().filter(|counted| counted.left > 0) {
             let ctx = Origin::system("quotas", self.env.clone()).for_tenant(tenant);
