@@ -24,7 +24,13 @@ const PY: (&str, &str) = ("money-py", "money");
 /// The folder that pins the S3 server of the tests.
 const S3: &str = "host/runtime/tests/s3";
 
-/// The world that both export, in the tests' `wit` folder.
+/// The folder of the HTTP example that comes with componentize-py, its module, and its world.
+const HTTP: (&str, &str, &str) = ("http-py", "app", "wasi:http/proxy");
+
+/// The crate that brings WASI's own WIT along.
+const WASI: &str = "wasmtime-wasi-http";
+
+/// The world that the first two export, in the tests' `wit` folder.
 const WORLD: &str = "guest";
 
 /// Builds the guests below `folder`; gives each one's folder and component.
@@ -33,9 +39,13 @@ pub(crate) fn build(workspace: &Workspace, folder: &Path) -> Result<Vec<(PathBuf
     let js = (folder.join(JS.0), workspace.guests().join("components").join("money-js.wasm"));
     let py = (folder.join(PY.0), workspace.guests().join("components").join("money-py.wasm"));
     fs::create_dir_all(workspace.guests().join("components")).context("cannot make the folder of components")?;
+    let http = (folder.join(HTTP.0), workspace.guests().join("components").join("http-py.wasm"));
     build_js(workspace, &js.0, &wit, &js.1)?;
-    build_py(workspace, &py.0, &wit, &py.1)?;
-    Ok(vec![js, py])
+    // Both by the toolchain that the first one pins.
+    install_py(workspace, &py.0)?;
+    build_py(workspace, &py.0, PY.1, (&wit, WORLD), &py.1)?;
+    build_py(workspace, &http.0, HTTP.1, (&wasi_wit(workspace)?, HTTP.2), &http.1)?;
+    Ok(vec![js, py, http])
 }
 
 /// The folder of the verifier of webhooks, which is not ours either.
@@ -98,7 +108,7 @@ fn install_js(pinned: &Path, tools: &Path, says: &str) -> Result<[PathBuf; 2]> {
     Ok(locked)
 }
 
-fn build_py(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -> Result<()> {
+fn install_py(workspace: &Workspace, guest: &Path) -> Result<()> {
     let tools = workspace.tools().join("python");
     let locked = guest.join("requirements.txt");
     unless_done(&tools.join("stamp"), std::slice::from_ref(&locked), || {
@@ -106,15 +116,47 @@ fn build_py(workspace: &Workspace, guest: &Path, wit: &Path, component: &Path) -
         process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&tools))?;
         let mut pip = Command::new(tools.join("bin/pip"));
         process::run(pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&locked))
-    })?;
-    let source = guest.join(PY.1).with_extension("py");
-    unless_done(&component.with_extension("stamp"), &[locked.clone(), source, wit.to_owned()], || {
+    })
+}
+
+fn build_py(
+    workspace: &Workspace,
+    guest: &Path,
+    module: &str,
+    (wit, world): (&Path, &str),
+    component: &Path,
+) -> Result<()> {
+    let tools = workspace.tools().join("python");
+    let source = guest.join(module).with_extension("py");
+    unless_done(&component.with_extension("stamp"), &[tools.join("stamp"), source, wit.to_owned()], || {
         let mut build = Command::new(tools.join("bin/componentize-py"));
-        build.arg("--quiet").arg("--wit-path").arg(wit).args(["--world", WORLD, "componentize", PY.1, "--python-path"]);
+        build.arg("--quiet").arg("--wit-path").arg(wit).args([
+            "--world",
+            world,
+            "componentize",
+            module,
+            "--python-path",
+        ]);
         build.arg(guest).arg("--output").arg(component);
         // Python would leave its cache in the source folder.
         process::run(build.env("PYTHONDONTWRITEBYTECODE", "1"))
     })
+}
+
+/// The folder of WASI's WIT, within the sources that Cargo has fetched.
+fn wasi_wit(workspace: &Workspace) -> Result<PathBuf> {
+    // For this machine alone: what others need was not fetched.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut ask = workspace.cargo();
+    ask.args(["metadata", "--offline", "--format-version=1", "--filter-platform", &platform]);
+    let metadata = process::capture(&mut ask)?;
+    let paths = metadata.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let is_wasi = |path: &Path| {
+        let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+        folder.to_string_lossy().strip_prefix(WASI).is_some_and(|version| version.starts_with('-'))
+    };
+    let manifest = paths.map(Path::new).find(|path| is_wasi(path)).with_context(|| format!("{WASI} is not fetched"))?;
+    Ok(manifest.with_file_name("wit"))
 }
 
 /// Lays the contract out as these toolchains want it: the world, and a folder for each package that it names.

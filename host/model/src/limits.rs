@@ -70,6 +70,10 @@ limits! {
     Output = "output", "bytes in one answer or argument", "answer with less";
     /// Bytes that a call hands to the host in all.
     BytesOut = "bytes-out", "bytes to the host", "hand over less in all host calls together";
+    /// Bytes of the body of a request to a plugin's route.
+    RequestBody = "request-body", "bytes in the body of a request", "let senders send less, or in parts";
+    /// Bytes of the body of a route's response.
+    ResponseBody = "response-body", "bytes in the body of a response", "answer with less, or page by page";
     /// Bytes that a call logs.
     Log = "log", "bytes of log", "log less";
     /// Milliseconds that calls of an install keep transactions open, in ten seconds and in each process.
@@ -136,7 +140,7 @@ impl PerLine {
 pub struct Limits {
     /// Fuel of a call.
     pub fuel: PerLine,
-    /// Fuel of a call at a point where the plugin is told of something.
+    /// Fuel of a call at a point where the plugin may write: an event, an HTTP request.
     pub event_fuel: u64,
     /// Wall clock of a call in milliseconds at the points that a cart meets; the point's own budget when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,6 +155,16 @@ pub struct Limits {
     pub instances: u32,
     /// Host calls of a call.
     pub host_calls: PerLine,
+    /// Host calls of an HTTP request: a body that is streamed takes some for each piece.
+    pub route_host_calls: u32,
+    /// Bytes of the body of an HTTP request.
+    pub route_request_bytes: u64,
+    /// The same at routes for outside callers, whom nobody knows.
+    pub webhook_request_bytes: u64,
+    /// Bytes of the body of the response.
+    pub route_response_bytes: u64,
+    /// HTTP requests of an install that are answered at the same time, in each process.
+    pub route_concurrency: u32,
     /// Host calls of an install in a second, in each process.
     pub host_calls_per_second: u32,
     /// Bytes that the host hands to a call, as they are recorded.
@@ -189,6 +203,11 @@ impl Default for Limits {
             table_elements: 20_000,
             instances: 32,
             host_calls: PerLine { base: 200, per_line: 1 },
+            route_host_calls: 20_000,
+            route_request_bytes: 8 << 20,
+            webhook_request_bytes: 1 << 20,
+            route_response_bytes: 16 << 20,
+            route_concurrency: 8,
             host_calls_per_second: 50_000,
             bytes_in: PerLine { base: 4 << 20, per_line: 1 << 10 },
             output: PerLine { base: 256 << 10, per_line: 128 },
@@ -247,6 +266,11 @@ impl Limits {
             ("instances", Some(self.instances.into()), 1, 32),
             ("host_calls.base", Some(self.host_calls.base), 0, most_count),
             ("host_calls.per_line", Some(self.host_calls.per_line), 0, 1_000),
+            ("route_host_calls", Some(self.route_host_calls.into()), 0, most_count),
+            ("route_request_bytes", Some(self.route_request_bytes), 0, 64 << 20),
+            ("webhook_request_bytes", Some(self.webhook_request_bytes), 0, 64 << 20),
+            ("route_response_bytes", Some(self.route_response_bytes), 0, 256 << 20),
+            ("route_concurrency", Some(self.route_concurrency.into()), 1, 10_000),
             ("host_calls_per_second", Some(self.host_calls_per_second.into()), 1, 100_000_000),
             ("bytes_in.base", Some(self.bytes_in.base), 1 << 10, 64 << 20),
             ("bytes_in.per_line", Some(self.bytes_in.per_line), 0, 64 << 10),
@@ -279,13 +303,21 @@ impl Limits {
     /// Wall clock of a call at the point.
     pub fn wall(&self, point: Point) -> Duration {
         let own = point.row().budget_ms;
-        let millis = if point.row().kind == Kind::On { own } else { self.wall_ms.unwrap_or(own) };
+        let millis = if point.row().kind.is_of_carts() { self.wall_ms.unwrap_or(own) } else { own };
         Duration::from_millis(millis.into())
     }
 
     /// Fuel of a call at the point, with so many lines.
     pub fn fuel_of(&self, point: Point, lines: usize) -> u64 {
-        if point.row().kind == Kind::On { self.event_fuel } else { self.fuel.of(lines) }
+        if point.row().kind.is_of_carts() { self.fuel.of(lines) } else { self.event_fuel }
+    }
+
+    /// Host calls of a call at the point, with so many lines.
+    pub fn host_calls_of(&self, point: Point, lines: usize) -> u64 {
+        match point.row().kind {
+            Kind::Act => self.route_host_calls.into(),
+            Kind::Calc | Kind::Veto | Kind::On => self.host_calls.of(lines),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::locale::Locale;
 use crate::permission::{Permission, PermissionSet};
 use crate::plugin_event::{MAX_EMITS, PluginEventType};
 use crate::points::Point;
+use crate::route::{RouteWish, route_check};
 
 /// The version of the contract that this host serves; at 0.N a component needs exactly this N.
 pub const CONTRACT: &str = "0.1";
@@ -57,6 +58,9 @@ pub struct Manifest {
     /// The collections of its own documents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collections: Vec<Collection>,
+    /// The HTTP requests that it answers, at the point `http.route`; of several that fit, the first counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteWish>,
     /// Memory of a call in MiB, 16 to 64; 16 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
@@ -250,6 +254,10 @@ impl Manifest {
         self.check_events(wishes)?;
         self.check_schedules()?;
         self.check_data(wishes)?;
+        if self.routes.is_empty() == self.points.contains(&Point::HttpRoute) {
+            return Err(field("routes", "routes and the point `http.route` go together"));
+        }
+        route_check(&self.routes).map_err(|(path, problem)| field(path, problem))?;
         for locale in Locale::ALL {
             let tag = locale.tag();
             let Some(words) = self.locales.get(tag) else {

@@ -157,6 +157,7 @@ pub const FREE: &[&str] = &[
     "heptad:platform/settings#get",
     "heptad:platform/locale#reader",
     "heptad:platform/locale#shop",
+    "heptad:platform/caller#get",
 ];
 
 impl Permission {

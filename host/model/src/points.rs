@@ -15,6 +15,15 @@ pub enum Kind {
     Veto,
     /// Is told of something that has happened, and may write.
     On,
+    /// Does what somebody asked for, and may write.
+    Act,
+}
+
+impl Kind {
+    /// Whether a cart meets the point: shoppers wait for the answer, and the plugin only reads.
+    pub const fn is_of_carts(self) -> bool {
+        matches!(self, Self::Calc | Self::Veto)
+    }
 }
 
 /// What happens when a plugin on the point fails.
@@ -37,6 +46,8 @@ pub enum ConflictRule {
     VetoAny,
     /// Each is told, and none knows of the others.
     FanOut,
+    /// The request names the plugin that it is for.
+    Named,
 }
 
 /// How settled a point is.
@@ -67,6 +78,9 @@ pub enum Point {
     /// Work at times of its own.
     #[serde(rename = "schedule.run")]
     ScheduleRun,
+    /// HTTP requests to the plugin's own routes.
+    #[serde(rename = "http.route")]
+    HttpRoute,
 }
 
 /// A row of the registry.
@@ -74,7 +88,7 @@ pub enum Point {
 pub struct PointRow {
     /// The name in the registry, manifests and API.
     pub name: &'static str,
-    /// The WIT interface that a plugin exports, with its version.
+    /// The WIT interface that a plugin exports, with its version; of WASI's any patch will do.
     pub interface: &'static str,
     /// The capability that asks.
     pub owner: &'static str,
@@ -92,8 +106,14 @@ pub struct PointRow {
 
 impl Point {
     /// Every registered point, those that a cart meets first, in that order.
-    pub const ALL: [Self; 5] =
-        [Self::DiscountLines, Self::DiscountOrder, Self::CartValidateComplete, Self::EventHandle, Self::ScheduleRun];
+    pub const ALL: [Self; 6] = [
+        Self::DiscountLines,
+        Self::DiscountOrder,
+        Self::CartValidateComplete,
+        Self::EventHandle,
+        Self::ScheduleRun,
+        Self::HttpRoute,
+    ];
 
     /// The point's row.
     pub const fn row(self) -> PointRow {
@@ -130,7 +150,23 @@ impl Point {
                 conflict: ConflictRule::FanOut,
                 maturity: Maturity::Experimental,
             },
+            Self::HttpRoute => PointRow {
+                name: "http.route",
+                interface: "wasi:http/incoming-handler@0.2",
+                owner: "platform",
+                kind: Kind::Act,
+                budget_ms: 5_000,
+                failure: FailurePolicy::Open,
+                conflict: ConflictRule::Named,
+                maturity: Maturity::Experimental,
+            },
         }
+    }
+
+    /// Whether an exported interface of this name serves the point.
+    pub fn is_served_by(self, export: &str) -> bool {
+        let interface = self.row().interface;
+        export == interface || export.strip_prefix(interface).is_some_and(|patch| patch.starts_with('.'))
     }
 
     /// The point's name.

@@ -77,6 +77,13 @@ pub const TOKENS: Kept =
     kept("tokens", 30 * DAY, "API 令牌，自失效或吊销时起", "Tokens, from when they were over or revoked");
 /// Console sessions.
 pub const SESSIONS: Kept = kept("sessions", HOUR, "控制台会话，自结束时起", "Console sessions, from their end");
+/// Visits of a shop's people to pages of plugins.
+pub const APP_VISITS: Kept = kept(
+    "app_visits",
+    HOUR,
+    "员工对插件页面的访问凭证，自结束时起",
+    "Passes and visits of a shop's people to pages of plugins, from their end",
+);
 /// One-time links to sign in.
 pub const SIGN_IN_LINKS: Kept =
     kept("sign_in_links", DAY, "一次性登录链接，自失效时起", "One-time links to sign in, from when they are over");
@@ -98,6 +105,7 @@ pub const ALL: &[Kept] = &[
     WEBHOOK_USAGE,
     TOKENS,
     SESSIONS,
+    APP_VISITS,
     SIGN_IN_LINKS,
 ];
 

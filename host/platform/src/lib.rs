@@ -7,6 +7,7 @@
 //! This crate knows nothing of wasm or HTTP: bytes are inspected before a version comes here, and what a role may do
 //! at which route is decided there.
 
+pub mod apps;
 pub mod audit;
 pub mod breaker;
 pub mod catalog;

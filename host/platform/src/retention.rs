@@ -56,6 +56,14 @@ pub async fn session_purge(tx: &mut PlatformTx, most: u32) -> Result<u64, StoreE
     tx.query(PURGE).bind(before).bind(most).execute().await
 }
 
+/// Removes up to `most` passes and visits to pages of plugins that are over; how many there were.
+pub async fn app_visit_purge(tx: &mut PlatformTx, most: u32) -> Result<u64, StoreError> {
+    const PURGE: &str = "delete from app_visits where secret_hash in (select secret_hash from app_visits \
+                         where expires_at <= $1 order by expires_at limit $2)";
+    let before = before(tx.origin().now(), retention::APP_VISITS);
+    tx.query(PURGE).bind(before).bind(most).execute().await
+}
+
 /// Removes up to `most` one-time links that are over; how many there were.
 pub async fn sign_in_link_purge(tx: &mut PlatformTx, most: u32) -> Result<u64, StoreError> {
     const PURGE: &str = "delete from sign_in_links where secret_hash in (select secret_hash from sign_in_links \

@@ -9,6 +9,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::PlatformError;
+use crate::apps::app_visits_end;
 use crate::password::{MAX_PASSWORD, password_verify};
 use crate::principal::{Principal, Scope};
 use crate::secret::{self, Secret};
@@ -108,6 +109,7 @@ pub async fn sign_out(tx: &mut PlatformTx, presented: &str) -> Result<(), Platfo
     const DELETE: &str = "delete from sessions where secret_hash = $1 returning user_id";
     let ended = tx.query(DELETE).bind(secret::hash(presented)).fetch_optional(|row| row.text("user_id")).await?;
     if let Some(user) = ended {
+        app_visits_end(tx, &user).await?;
         tx.audit("session.ended", user, &json!({})).await?;
     }
     Ok(())

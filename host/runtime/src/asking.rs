@@ -25,6 +25,7 @@ use crate::quota::Taken;
 use crate::recording::{ENGINE, RecordedResult, Recording};
 use crate::reporter::Signal;
 use crate::runtime::Runtime;
+use crate::serving::Visitor;
 use crate::tape::Tape;
 use crate::{observe, sandbox, span};
 
@@ -42,7 +43,13 @@ impl Runtime {
         let request =
             Request { ctx, serving, point, until, now: self.env.now(), begun: Instant::now(), is_retry: false };
         let unanswered = Unanswered { runtime: self, request: &request };
-        let terms = Terms { lines: cart.lines.len(), at: cart.at, tape: Tape::recording(), effects: Effects::None };
+        let terms = Terms {
+            lines: cart.lines.len(),
+            at: cart.at,
+            tape: Tape::recording(),
+            effects: Effects::None,
+            visitor: None,
+        };
         let asked = self.ask(&request, terms, ask).await;
         let _answered = ManuallyDrop::new(unanswered);
         let (answer, ran) = match asked {
@@ -94,9 +101,9 @@ impl Runtime {
             }
         };
         self.take_of_the_day(request, &installed).await?;
-        let Terms { lines, at, tape, effects } = terms;
+        let Terms { lines, at, tape, effects, visitor } = terms;
         let budget = Budget::new(&installed.limits, point, installed.memory_mib, lines);
-        let sandbox = Sandbox { installed: installed.clone(), code, point, at, budget, tape, effects };
+        let sandbox = Sandbox { installed: installed.clone(), code, point, at, budget, tape, effects, visitor };
         let (answer, call) = self.run(ctx, sandbox, until, &ask).await?;
         Ok((answer, Ran { call, budget, allowed }))
     }
@@ -132,20 +139,29 @@ impl Runtime {
         ask: &A,
     ) -> Result<(Answer<A::Reply>, Call), NoCall> {
         let id = CallId::generate(&self.env);
-        let Sandbox { installed, code, point, at, budget, tape, effects } = sandbox;
+        let Sandbox { installed, code, point, at, budget, tape, effects, visitor } = sandbox;
         let limits = &installed.limits;
-        let share = Share { running: limits.plugin_concurrency, waiting: limits.waiting };
-        let slots = if point.row().kind == Kind::On { &self.handler_slots } else { &self.slots };
+        let kind = point.row().kind;
+        let (slots, running) = match kind {
+            Kind::Calc | Kind::Veto => (&self.slots, limits.plugin_concurrency),
+            Kind::On => (&self.handler_slots, limits.plugin_concurrency),
+            Kind::Act => (&self.route_slots, limits.route_concurrency),
+        };
+        let share = Share { running, waiting: limits.waiting };
         let slot = slots.enter(installed.serving.install, share, until).await;
         let _slot = slot.map_err(|refused| match refused {
-            Refused::QueueFull => LimitReached { limit: Limit::PluginConcurrency, most: share.running.into() }.into(),
-            Refused::OutOfTime => NoCall::out_of_time(limits.quote_ms),
+            Refused::OutOfTime if kind.is_of_carts() => NoCall::out_of_time(limits.quote_ms),
+            Refused::QueueFull | Refused::OutOfTime => {
+                LimitReached { limit: Limit::PluginConcurrency, most: running.into() }.into()
+            }
         })?;
+        // Only the wait is bounded by whoever asked; a call that answers a request has all of its own time.
+        let until = if kind == Kind::Act { Instant::now() + budget.wall * 2 } else { until };
         let actor = Actor::Plugin(installed.serving.install);
         let origin = Origin { actor, ..ctx.origin().clone() };
         let ctx = origin.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
-        let sources = Sources { store: self.store.clone(), seed, tape, effects };
+        let sources = Sources { store: self.store.clone(), seed, tape, effects, visitor };
         let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
         let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
         Ok(span::around(id, &installed.serving, point, running).await)
@@ -244,7 +260,7 @@ impl Runtime {
 
 /// Whether a failure of a call that ran says nothing about the plugin.
 fn is_hosts(code: &str) -> bool {
-    matches!(code, "busy" | "quote-budget" | "conflict")
+    matches!(code, "busy" | "quote-budget" | "conflict" | "unavailable" | "request-body")
 }
 
 /// A plugin that is to be asked at a point.
@@ -269,6 +285,8 @@ pub(crate) struct Terms {
     pub(crate) tape: Tape,
     /// What it may do.
     pub(crate) effects: Effects,
+    /// Who sent the HTTP request that it answers.
+    pub(crate) visitor: Option<Arc<Visitor>>,
 }
 
 /// What a call that ran leaves to be noted.
@@ -302,4 +320,5 @@ pub(crate) struct Sandbox<'a> {
     pub(crate) budget: Budget,
     pub(crate) tape: Tape,
     pub(crate) effects: Effects,
+    pub(crate) visitor: Option<Arc<Visitor>>,
 }

@@ -1,12 +1,13 @@
 //! One call into a plugin, and the gate that every host function passes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::effects::Effects;
 use crate::imports::wasi::{Seed, Wasi};
 use crate::installs::Installed;
 use crate::limits::{Budget, Limiter};
+use crate::serving::Visitor;
 use crate::tape::{Begun, Tape};
 use heptad_bindings::Failure;
 use heptad_bindings::host::heptad::types::types::{Error, ErrorKind};
@@ -32,6 +33,8 @@ pub(crate) struct Sources {
     pub(crate) tape: Tape,
     /// What the call may do to the platform.
     pub(crate) effects: Effects,
+    /// Who sent the HTTP request that is being answered.
+    pub(crate) visitor: Option<Arc<Visitor>>,
 }
 
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
@@ -62,8 +65,12 @@ pub struct Call {
     pub(crate) log_is_cut: bool,
     /// When the call began, for the rate of host calls: looking at the clock at each would cost more than the rest.
     begun: Duration,
+    /// When it ends, whatever it does.
+    until: Instant,
     /// What it may do to the platform.
     pub(crate) effects: Effects,
+    /// Who sent the HTTP request that is being answered.
+    pub(crate) visitor: Option<Arc<Visitor>>,
     budget: Budget,
     store: Store,
     log: Vec<String>,
@@ -79,7 +86,7 @@ impl Call {
         budget: Budget,
         sources: Sources,
     ) -> Self {
-        let Sources { store, seed, tape, effects } = sources;
+        let Sources { store, seed, tape, effects, visitor } = sources;
         let begun = installed.rate.now();
         Self {
             id,
@@ -87,7 +94,7 @@ impl Call {
             installed,
             at,
             limiter: Limiter::new(&budget),
-            wasi: Wasi::new(seed),
+            wasi: Wasi::new(seed, budget.handles),
             host_calls: 0,
             beyond: None,
             tape,
@@ -95,7 +102,9 @@ impl Call {
             bytes_out: 0,
             log_is_cut: false,
             begun,
+            until: Instant::now() + budget.wall,
             effects,
+            visitor,
             budget,
             store,
             log: Vec::new(),
@@ -202,6 +211,19 @@ impl Call {
         answer.map_err(Failure::Answer)
     }
 
+    /// Ends the transaction before the head of an answer goes out: commits what was written if there is an answer.
+    pub(crate) async fn before_head(&mut self, commits: bool) -> wasmtime::Result<()> {
+        self.pass()?;
+        match self.effects.end(commits, self.until).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_transient() => Err(Conflict.into()),
+            Err(error) => {
+                tracing::error!(%error, "what a plugin wrote was not committed");
+                Err(NotCommitted.into())
+            }
+        }
+    }
+
     /// Which database it writes to.
     pub(crate) fn dialect(&self) -> Dialect {
         self.store.dialect()
@@ -263,6 +285,11 @@ pub(crate) struct HostError {
 #[error("the transaction met another one: the call is run again")]
 pub(crate) struct Conflict;
 
+/// What the call wrote could not be committed.
+#[derive(Debug, thiserror::Error)]
+#[error("what the plugin wrote could not be committed")]
+pub(crate) struct NotCommitted;
+
 /// A host function's answer; a conflict of the whole transaction ends the call.
 fn answered<T>(answer: Result<T, HostError>) -> Result<Result<T, Error>, Failure> {
     match answer {
@@ -280,6 +307,11 @@ impl HostError {
     pub(crate) fn conflicting() -> Self {
         let error = Self::new(ErrorKind::Conflict, "changed", "what the call read has changed since");
         Self { is_transient: true, ..error }
+    }
+
+    /// This is the wrong moment.
+    pub(crate) fn conflict(code: &str, message: impl ToString) -> Self {
+        Self::new(ErrorKind::Conflict, code, message)
     }
 
     /// The call may not do that.

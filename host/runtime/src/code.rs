@@ -15,6 +15,7 @@ use sha2::Sha256;
 use tokio::sync::watch;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::call::Call;
 use crate::compile::{CompileError, Compiler};
@@ -71,6 +72,8 @@ pub struct Code {
     pub(crate) event_handler: Option<event_handler::EventHandlerPointPre<Call>>,
     /// Present when the component exports the interface.
     pub(crate) schedule_handler: Option<schedule_handler::ScheduleHandlerPointPre<Call>>,
+    /// Present when the component exports the interface.
+    pub(crate) incoming_handler: Option<ProxyPre<Call>>,
 }
 
 /// The code of an upload that is not kept yet.
@@ -222,7 +225,8 @@ impl Codes {
             discount: discount::DiscountPointPre::new(instance.clone()).ok(),
             cart_validation: cart_validation::CartValidationPointPre::new(instance.clone()).ok(),
             event_handler: event_handler::EventHandlerPointPre::new(instance.clone()).ok(),
-            schedule_handler: schedule_handler::ScheduleHandlerPointPre::new(instance).ok(),
+            schedule_handler: schedule_handler::ScheduleHandlerPointPre::new(instance.clone()).ok(),
+            incoming_handler: ProxyPre::new(instance).ok(),
         })
     }
 

@@ -1,7 +1,8 @@
 //! What a call may do to the platform: nothing at points that only calculate; at the others, one transaction.
 //!
 //! The transaction begins with the first write and ends with the call: whoever asked commits it, together with the mark
-//! that the work was done. From the first write on the call has little time, since others wait to write.
+//! that the work was done. Where a request is answered, it ends before the answer's head goes out, and nothing is written
+//! after that. From the first write on the call has little time, since others wait to write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,8 @@ pub(crate) struct Writing {
     open: Option<OpenTx>,
     /// When the transaction was begun.
     begun: Option<Instant>,
+    /// How long it was open, once it is ended.
+    ended: Option<Duration>,
     deadline: Arc<Deadline>,
     /// What it read of its own before it wrote.
     seen: Vec<Seen>,
@@ -68,16 +71,25 @@ impl Deadline {
         self.base + Duration::from_nanos(self.nanos.load(Ordering::Acquire))
     }
 
-    fn lower(&self, at: Instant) {
-        let nanos = u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX);
-        self.nanos.fetch_min(nanos, Ordering::AcqRel);
+    /// Ends the call at this moment, unless it ends before.
+    pub(crate) fn lower(&self, at: Instant) {
+        self.nanos.fetch_min(self.nanos_to(at), Ordering::AcqRel);
+    }
+
+    /// Puts the end at this moment, however near it was.
+    fn put(&self, at: Instant) {
+        self.nanos.store(self.nanos_to(at), Ordering::Release);
+    }
+
+    fn nanos_to(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.base).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 impl Effects {
     /// May write, until the deadline.
     pub(crate) fn writing(deadline: Arc<Deadline>) -> Self {
-        Self::Writing(Box::new(Writing { open: None, begun: None, deadline, seen: Vec::new() }))
+        Self::Writing(Box::new(Writing { open: None, begun: None, ended: None, deadline, seen: Vec::new() }))
     }
 
     /// Whether the call may write.
@@ -85,15 +97,17 @@ impl Effects {
         matches!(self, Self::Writing(_))
     }
 
-    /// Whether the call has written.
-    pub(crate) fn has_written(&self) -> bool {
-        matches!(self, Self::Writing(writing) if writing.begun.is_some())
+    /// Whether the call has a transaction open.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Writing(writing) if writing.begun.is_some() && writing.ended.is_none())
     }
 
     /// How long the transaction has been open.
     pub(crate) fn open_for(&self) -> Duration {
         match self {
-            Self::Writing(writing) => writing.begun.map_or(Duration::ZERO, |begun| begun.elapsed()),
+            Self::Writing(writing) => {
+                writing.ended.unwrap_or_else(|| writing.begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
+            }
             Self::None => Duration::ZERO,
         }
     }
@@ -114,13 +128,27 @@ impl Effects {
         }
     }
 
+    /// Ends the call's transaction: commits what was written, or undoes it. From here on nothing may be written, and the
+    /// call has its time again.
+    pub(crate) async fn end(&mut self, commits: bool, until: Instant) -> Result<(), StoreError> {
+        let Self::Writing(writing) = self else { return Ok(()) };
+        let open = writing.open.take();
+        let result = match open {
+            Some(open) if commits => open.commit().await,
+            _ => Ok(()),
+        };
+        writing.ended.get_or_insert_with(|| writing.begun.map_or(Duration::ZERO, |begun| begun.elapsed()));
+        writing.deadline.put(until);
+        result
+    }
+
     /// Reads: in the call's transaction, if it has one.
     pub(crate) async fn read<T, F>(&mut self, store: &Store, ctx: &Ctx, f: impl FnMut(Tx) -> F) -> Result<T, HostError>
     where
         F: Future<Output = Result<T, HostError>>,
     {
         match self {
-            Self::Writing(writing) if writing.begun.is_some() => match &mut writing.open {
+            Self::Writing(writing) if writing.begun.is_some() && writing.ended.is_none() => match &mut writing.open {
                 Some(open) => open.read(f).await,
                 None => Err(StoreError::Leaked.into()),
             },
@@ -165,6 +193,9 @@ impl Effects {
         let Self::Writing(writing) = self else {
             return Err(HostError::denied("read-only", "a point that only calculates may not write"));
         };
+        if writing.ended.is_some() {
+            return Err(HostError::conflict("response-sent", "the response's head is out: write before it"));
+        }
         if writing.begun.is_none() {
             let mut open = store.open_write(ctx).await?;
             let now = Instant::now();

@@ -9,9 +9,11 @@ use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 use crate::limits::{MAX_MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 
 /// How many sandboxes may exist at once in a process.
-pub const POOL_SIZE: u32 = 160;
+pub const POOL_SIZE: u32 = 192;
 /// How many of them are for plugins that are told of something.
 pub const HANDLERS: u32 = 32;
+/// How many of them are for HTTP requests, whose senders may be slow.
+pub const ROUTES: u32 = 32;
 
 /// How often a running guest lets others run, in fuel. Measured: 100,000 costs 1.5 % and keeps a deadline to 0.1 ms.
 pub const YIELD_INTERVAL: u64 = 100_000;

@@ -75,7 +75,7 @@ impl Runtime {
         let request = Request { ctx, serving, point, until, now, begun, is_retry };
         let unanswered = Unanswered { runtime: self, request: &request };
         let effects = Effects::writing(Arc::new(Deadline::new(until)));
-        let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects };
+        let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects, visitor: None };
         let (tenant, install) = (ctx.tenant().id, serving.install);
         let asked = match self.ration.wait(tenant, install) {
             None => self.ask(&request, terms, ask).await,

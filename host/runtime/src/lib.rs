@@ -36,6 +36,7 @@ mod replay;
 mod reporter;
 mod runtime;
 pub mod sandbox;
+mod serving;
 mod span;
 pub mod tape;
 
@@ -46,3 +47,4 @@ pub use points::schedule_handler::Due;
 pub use replay::{ReplayError, Replayed};
 pub use reporter::FLUSH_EVERY;
 pub use runtime::{Runtime, RuntimeError, RuntimeOptions};
+pub use serving::{BrokenOff, NoAnswer, RouteBody, Visitor};

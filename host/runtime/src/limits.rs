@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use heptad_capabilities::extensions::LimitReached;
+use heptad_model::points::Kind;
 use heptad_model::{Limit, Limits, Point};
 use wasmtime::ResourceLimiter;
 
@@ -41,6 +42,8 @@ pub struct Budget {
     pub host_calls: u32,
     /// Bytes of log.
     pub log: usize,
+    /// Handles of WASI that it holds at once: each takes memory of the host, which `memory` does not count.
+    pub handles: usize,
 }
 
 impl Budget {
@@ -56,8 +59,10 @@ impl Budget {
             output: size(limits.output.of(lines)),
             bytes_out: limits.bytes_out.of(lines),
             bytes_in: limits.bytes_in.of(lines),
-            host_calls: u32::try_from(limits.host_calls.of(lines)).unwrap_or(u32::MAX),
+            host_calls: u32::try_from(limits.host_calls_of(point, lines)).unwrap_or(u32::MAX),
             log: limits.log_bytes as usize,
+            // Of a request the handles hold headers and pieces of bodies.
+            handles: if point.row().kind == Kind::Act { 256 } else { 1_000 },
         }
     }
 }

@@ -27,6 +27,7 @@ static CALLS: [LazyLock<OfPoint>; Point::ALL.len()] = [
     LazyLock::new(|| OfPoint::of(Point::CartValidateComplete)),
     LazyLock::new(|| OfPoint::of(Point::EventHandle)),
     LazyLock::new(|| OfPoint::of(Point::ScheduleRun)),
+    LazyLock::new(|| OfPoint::of(Point::HttpRoute)),
 ];
 
 impl OfPoint {

@@ -107,7 +107,9 @@ impl Runtime {
             Point::CartValidateComplete => {
                 self.replay_on(ctx, &recording, installed, &code, &Validation { point, cart }).await
             }
-            Point::EventHandle | Point::ScheduleRun => return Err(ReplayError::NotReplayable(point)),
+            Point::EventHandle | Point::ScheduleRun | Point::HttpRoute => {
+                return Err(ReplayError::NotReplayable(point));
+            }
         };
         Ok(Replayed {
             differences: differences(&recording.result, &result),
@@ -138,7 +140,7 @@ impl Runtime {
         let ctx = Origin { actor, locale: recording.reader, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
         let tape = Tape::replaying(recording.entries.clone());
         let seed = Seed::Recorded(recording.seed);
-        let sources = Sources { store: self.store.clone(), seed, tape, effects: Effects::None };
+        let sources = Sources { store: self.store.clone(), seed, tape, effects: Effects::None, visitor: None };
         let call = Call::new(recording.call, ctx, installed, recording.cart.at, budget, sources);
         let until = Instant::now() + WALL;
         let (answer, call) = sandbox::run(&self.engine, code, call, budget, recording.point, until, ask).await;

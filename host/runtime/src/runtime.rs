@@ -23,9 +23,8 @@ use crate::call::Call;
 use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::{Bucket, ComponentError, Components};
-use crate::effects::Effects;
-use crate::effects::write_time;
-use crate::engine::{self, HANDLERS, POOL_SIZE};
+use crate::effects::{Effects, write_time};
+use crate::engine::{self, HANDLERS, POOL_SIZE, ROUTES};
 use crate::imports;
 use crate::installs::{Installed, Installs, READ_EVERY};
 use crate::limits::Budget;
@@ -146,6 +145,8 @@ pub struct Runtime {
     pub(crate) handler_slots: Admission<InstallId>,
     /// Of the writing of handlers.
     pub(crate) ration: Ration,
+    /// Sandboxes for HTTP requests, by install: they may take long, and neither shoppers nor events wait for them.
+    pub(crate) route_slots: Admission<InstallId>,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) reporter: Reporter,
     pub(crate) quotas: Arc<Quotas>,
@@ -180,9 +181,10 @@ impl Runtime {
             components,
             codes: Arc::new(codes),
             turns: Admission::new(cores * TURNS_PER_CORE),
-            slots: Admission::new(POOL_SIZE - HANDLERS),
+            slots: Admission::new(POOL_SIZE - HANDLERS - ROUTES),
             handler_slots: Admission::new(HANDLERS),
             ration,
+            route_slots: Admission::new(ROUTES),
             breakers,
             changed: Notify::new(),
         };
@@ -290,7 +292,7 @@ impl Runtime {
             let budget = Budget { wall: TRIAL, ..Budget::new(&self.limits, *point, installed.memory_mib, 0) };
             let (installed, point, at) = (installed.clone(), *point, self.env.now());
             let (tape, effects) = (Tape::counting(), Effects::None);
-            let sandbox = Sandbox { installed, code, point, at, budget, tape, effects };
+            let sandbox = Sandbox { installed, code, point, at, budget, tape, effects, visitor: None };
             let reason = match self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await {
                 Ok((answer, _)) => match answer.trace.outcome {
                     Outcome::Answered => continue,
@@ -377,6 +379,9 @@ impl Ask for Trial {
             }
             Point::ScheduleRun => {
                 code.schedule_handler.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
+            }
+            Point::HttpRoute => {
+                code.incoming_handler.as_ref().ok_or_else(absent)?.instantiate_async(store).await.map(drop)?;
             }
         }
         Ok(Ok(()))

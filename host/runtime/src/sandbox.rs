@@ -9,7 +9,7 @@ use heptad_model::id::CallId;
 use heptad_model::{Env, Limit, Point};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::call::{Call, Conflict};
+use crate::call::{Call, Conflict, NotCommitted};
 use crate::code::Code;
 use crate::deadline;
 use crate::effects::write_time;
@@ -56,7 +56,7 @@ pub(crate) async fn run<A: Ask>(
     };
     let fuel = budget.fuel - store.get_fuel().unwrap_or_default().min(budget.fuel);
     let mut call = store.into_data();
-    let ending = match call.beyond.take() {
+    let ending = match call.beyond.take().or_else(|| ask.beyond()) {
         Some(reached) => Ending::Trapped(reached.into()),
         None => ending,
     };
@@ -69,7 +69,7 @@ pub(crate) async fn run<A: Ask>(
         }
         Ending::Refused(error) => (None, plugin_error("plugin-error", &error)),
         Ending::Trapped(error) => (None, trapped(&error, &call, budget, &log)),
-        Ending::OutOfTime if call.effects.has_written() => {
+        Ending::OutOfTime if call.effects.is_open() => {
             (None, limit(Limit::WriteTime, millis(write_time(call.dialect()))))
         }
         Ending::OutOfTime if wall <= until => (None, limit(Limit::WallClock, millis(budget.wall))),
@@ -82,8 +82,8 @@ pub(crate) async fn run<A: Ask>(
         host_calls: call.host_calls,
         log,
         peak_memory: call.limiter.peak() as u64,
-        bytes_in: call.bytes_in,
-        bytes_out: call.bytes_out,
+        bytes_in: call.bytes_in + ask.streamed().0,
+        bytes_out: call.bytes_out + ask.streamed().1,
         write_micros: u64::try_from(call.effects.open_for().as_micros()).unwrap_or(u64::MAX),
         limits,
         ..trace(call.id, &call.installed.serving, point, outcome)
@@ -151,6 +151,7 @@ fn limits_reached(outcome: &Outcome, call: &Call, budget: Budget) -> Vec<LimitRe
         Limit::HostCallRate => call.installed.rate.per_second().into(),
         Limit::BytesIn => budget.bytes_in,
         Limit::Output => budget.output as u64,
+        Limit::ResponseBody => call.installed.limits.route_response_bytes,
         Limit::BytesOut => budget.bytes_out,
         Limit::Log => budget.log as u64,
         Limit::WriteTime => millis(write_time(call.dialect())),
@@ -190,6 +191,9 @@ fn trapped(error: &wasmtime::Error, call: &Call, budget: Budget, log: &[String])
     }
     if let Some(conflict) = error.downcast_ref::<Conflict>() {
         return failed("conflict", conflict.to_string());
+    }
+    if let Some(lost) = error.downcast_ref::<NotCommitted>() {
+        return failed("unavailable", lost.to_string());
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return failed("busy", "all sandboxes of this process are in use");

@@ -1,5 +1,7 @@
 //! The configuration: `config.default.toml`, a file over it, the environment over both.
 
+mod services;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,8 +10,10 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use heptad_outbound::Ranges;
 use heptad_store::dialect::Dialect;
+use heptad_web::apps::{AppsUrl, host_of};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::services::{Components, Nats};
 use crate::error::{CliError, Kind, Result};
 use crate::logging::LogFormat;
 
@@ -21,6 +25,7 @@ pub(crate) const DEFAULTS: &str = include_str!("../config.default.toml");
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) server: Server,
+    pub(crate) apps: Apps,
     pub(crate) limits: Limits,
     pub(crate) database: Database,
     pub(crate) data: Data,
@@ -51,6 +56,14 @@ pub(crate) struct Server {
     pub(crate) drain_seconds: u32,
 }
 
+/// `[apps]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Apps {
+    pub(crate) listen: String,
+    pub(crate) url: String,
+}
+
 /// `[limits]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,28 +92,6 @@ pub(crate) struct Data {
     pub(crate) folder: PathBuf,
     pub(crate) key_file: PathBuf,
     pub(crate) previous_key_file: PathBuf,
-}
-
-/// `[components]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Components {
-    pub(crate) url: String,
-    pub(crate) endpoint: String,
-    pub(crate) region: String,
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
-    pub(crate) secret_access_key_file: PathBuf,
-}
-
-/// `[nats]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Nats {
-    pub(crate) url: String,
-    pub(crate) credentials_file: PathBuf,
-    pub(crate) ca_file: PathBuf,
-    pub(crate) prefix: String,
 }
 
 /// `[log]`.
@@ -166,6 +157,41 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Server {
+    /// The host by which browsers know the console.
+    fn host(&self) -> &str {
+        let url = self.public_url.rsplit("//").next().filter(|authority| !authority.is_empty());
+        host_of(url.unwrap_or(&self.listen))
+    }
+}
+
+impl Apps {
+    /// Where browsers reach plugins' routes on a listener that is bound to this address; `None` where they are not served.
+    pub(crate) fn url(&self, server: &Server, bound: SocketAddr) -> Option<AppsUrl> {
+        match self.url.as_str() {
+            _ if self.listen.is_empty() => None,
+            // Another name of the machine: to a browser another host, which gets none of the console's cookies.
+            "" if server.host() == "localhost" => format!("http://127.0.0.1:{}", bound.port()).parse().ok(),
+            "" => format!("http://localhost:{}", bound.port()).parse().ok(),
+            url => url.parse().ok(),
+        }
+    }
+
+    fn problem(&self, server: &Server) -> Option<String> {
+        let bound: SocketAddr = self.listen.parse().ok()?;
+        if self.url.is_empty() {
+            return (!bound.ip().is_loopback()).then(|| "is required where others than this machine come".to_owned());
+        }
+        match self.url.parse::<AppsUrl>() {
+            Err(error) => Some(error.to_string()),
+            Ok(url) if server.host() == url.host() || server.host().ends_with(&format!(".{}", url.host())) => Some(
+                "needs another host than the console's, since browsers send cookies to every port of a host".to_owned(),
+            ),
+            Ok(_) => None,
+        }
+    }
+}
+
 impl Config {
     /// Reads and checks the configuration.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
@@ -198,11 +224,25 @@ impl Config {
     /// The rules that a key's type does not express.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let Self { server, limits, database, data, components, nats, log, retention, sandbox: _, outbound, telemetry } =
-            self;
-        for (key, text, may_be_empty) in
-            [("server.listen", &server.listen, false), ("server.metrics_listen", &server.metrics_listen, true)]
-        {
+        let Self {
+            server,
+            apps,
+            limits,
+            database,
+            data,
+            components,
+            nats,
+            log,
+            retention,
+            sandbox: _,
+            outbound,
+            telemetry,
+        } = self;
+        for (key, text, may_be_empty) in [
+            ("server.listen", &server.listen, false),
+            ("server.metrics_listen", &server.metrics_listen, true),
+            ("apps.listen", &apps.listen, true),
+        ] {
             if !(may_be_empty && text.is_empty()) && text.parse::<SocketAddr>().is_err() {
                 problems
                     .push(Problem::new(key, format!("an address and a port, such as 127.0.0.1:8080, not `{text}`")));
@@ -218,6 +258,9 @@ impl Config {
                 "server.public_url",
                 "https:// and a host, perhaps a port, without a path or a slash at the end",
             ));
+        }
+        if let Some(problem) = apps.problem(server) {
+            problems.push(Problem::new("apps.url", problem));
         }
         if !telemetry.otlp_endpoint.is_empty() && !is_http(&telemetry.otlp_endpoint, &['?', '#', '@']) {
             let rule = "http:// or https:// and a host, perhaps a port and a path; secrets go into \
@@ -333,45 +376,6 @@ impl Config {
     }
 }
 
-impl Components {
-    fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let is_known = ["s3://", "file:///"]
-            .iter()
-            .any(|scheme| self.url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-        if !self.url.is_empty() && !is_known {
-            problems.push(Problem::new("components.url", "s3:// with a bucket, or file:/// with a folder"));
-        }
-        if !self.endpoint.is_empty() && !["http://", "https://"].iter().any(|scheme| self.endpoint.starts_with(scheme))
-        {
-            problems.push(Problem::new("components.endpoint", "http:// or https:// and a host, perhaps a port"));
-        }
-        if !self.secret_access_key.is_empty() && !self.secret_access_key_file.as_os_str().is_empty() {
-            let rule = "either this or `components.secret_access_key`, not both";
-            problems.push(Problem::new("components.secret_access_key_file", rule));
-        }
-        problems
-    }
-}
-
-impl Nats {
-    fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let is_server = |url: &str| {
-            ["nats://", "tls://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-        };
-        if !self.url.is_empty() && !self.url.split(',').map(str::trim).all(is_server) {
-            let rule = "nats:// or tls:// and a host, perhaps a port; several are separated by commas";
-            problems.push(Problem::new("nats.url", rule));
-        }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if !(1..=32).contains(&self.prefix.len()) || !self.prefix.bytes().all(is_name) {
-            problems.push(Problem::new("nats.prefix", "1 to 32 letters, digits, `-` and `_`"));
-        }
-        problems
-    }
-}
-
 /// Figment's words for a wrong value, with the key as people write it.
 fn told(error: figment::Error) -> Problem {
     let place = match &error.metadata {
@@ -432,6 +436,14 @@ mod tests {
             ("[server]\npublic_url = \"shop.example\"", "`server.public_url`: https://"),
             ("[server]\nconnections = 0", "`server.connections`: 1 to 1000000, not 0"),
             ("[server]\ndrain_seconds = -1", "`server.drain_seconds`: invalid"),
+            ("[apps]\nlisten = \"here\"", "`apps.listen`: an address and a port"),
+            ("[apps]\nlisten = \"0.0.0.0:1\"", "`apps.url`: is required"),
+            ("[apps]\nlisten = \"127.0.0.1:1\"\nurl = \"apps.example\"", "`apps.url`: https:// and a host"),
+            ("[apps]\nlisten = \"127.0.0.1:1\"\nurl = \"http://127.0.0.1:1\"", "`apps.url`: needs another host"),
+            (
+                "[server]\npublic_url = \"https://a.x.example\"\n[apps]\nlisten = \"0.0.0.0:1\"\nurl = \"https://{install}.x.example\"",
+                "`apps.url`: needs another host",
+            ),
             ("[database]\nurl = \"mysql://x\"", "`database.url`: begins with"),
             ("[database]\nurl = \"postgres://u@h/d\"", "`database.server_role`: names the role"),
             ("[database]\nowner_url = \"postgres://u@h/d\"", "`database.owner_url`: is of the same kind"),

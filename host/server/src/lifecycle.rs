@@ -20,9 +20,11 @@ use heptad_model::Limits;
 use heptad_runtime::components::{Bucket, BucketOptions};
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
+use heptad_web::apps::AppsUrl;
 use heptad_web::rate::Limit;
 use heptad_web::{AppState, WebOptions};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::base::Base;
@@ -45,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) metrics: Option<SocketAddr>,
     config: Config,
     listener: TcpListener,
+    /// For the routes of plugins.
+    apps: Option<TcpListener>,
     delivery: Delivery,
     tasks: JoinSet<()>,
 }
@@ -57,7 +61,13 @@ impl Server {
         let runtime = start_runtime(base, store.clone()).await?;
         let listener = bind(&config.server.listen, "server.listen").await?;
         let public_url = public_url(&config, listener.local_addr().ok());
-        let options = web_options(&config, public_url.clone());
+        let apps = match config.apps.listen.as_str() {
+            "" => None,
+            address => Some(bind(address, "apps.listen").await?),
+        };
+        let bound = apps.as_ref().map(TcpListener::local_addr).transpose()?;
+        let apps_url = bound.and_then(|bound| config.apps.url(&config.server, bound));
+        let options = web_options(&config, public_url.clone(), apps_url);
         let mut tasks = JoinSet::new();
         let metrics = match config.server.metrics_listen.as_str() {
             "" => None,
@@ -87,17 +97,19 @@ impl Server {
         tasks.spawn(delivery.clone().run());
         let state = AppState::new(store, runtime, base.env.clone(), options);
         tasks.spawn(vitals::watch(state.vitals.clone(), bus, config.data.folder.clone()));
-        Ok(Self { state, public_url, metrics, config, listener, delivery, tasks })
+        Ok(Self { state, public_url, metrics, config, listener, apps, delivery, tasks })
     }
 
     /// Serves until `stop` is done, then drains.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result {
-        let Self { state, config, listener, delivery, mut tasks, .. } = self;
+        let Self { state, config, listener, apps, delivery, mut tasks, .. } = self;
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = axum::middleware::from_fn_with_state(draining.clone(), readiness);
         let mut app: Router = heptad_web::app(state.clone()).layer(readiness);
+        let mut pages = heptad_web::apps::app(state.clone());
         if !config.telemetry.otlp_endpoint.is_empty() {
             app = app.layer(axum::middleware::from_fn(telemetry::joined));
+            pages = pages.layer(axum::middleware::from_fn(telemetry::joined));
         }
         let limits = listener::Limits {
             connections: config.server.connections,
@@ -112,9 +124,32 @@ impl Server {
             // They would hold up the drain; whoever follows comes back elsewhere.
             state.end_streams();
         };
-        let running = listener::serve(listener, app, limits, unready).await;
+        let (stop_apps, stopped) = oneshot::channel::<()>();
+        let serving = listener::serve(listener, app, limits, async {
+            unready.await;
+            drop(stop_apps);
+        });
+        let serving_apps = async {
+            match apps {
+                Some(listener) => Some(
+                    listener::serve(listener, pages, limits, async {
+                        let _ = stopped.await;
+                    })
+                    .await,
+                ),
+                None => None,
+            }
+        };
+        let (running, running_apps) = tokio::join!(serving, serving_apps);
         let patience = seconds(config.server.drain_seconds);
-        let (is_drained, ()) = tokio::join!(running.drain(patience), delivery.stop());
+        let drain_apps = async {
+            match running_apps {
+                Some(running) => running.drain(patience).await,
+                None => true,
+            }
+        };
+        let (is_drained, are_apps_drained, ()) = tokio::join!(running.drain(patience), drain_apps, delivery.stop());
+        let is_drained = is_drained && are_apps_drained;
         // What calls left behind and nobody wrote yet; no call runs any more. Before the tasks end, since one of them may
         // be about to write it.
         if tokio::time::timeout(FLUSH, state.runtime.flush()).await.is_err() {
@@ -214,11 +249,12 @@ async fn bind(address: &str, name: &str) -> Result<TcpListener> {
         .or_hint(|| format!("set `{name}` to another port; 0 takes any free one"))
 }
 
-fn web_options(config: &Config, public_url: String) -> WebOptions {
+fn web_options(config: &Config, public_url: String, apps: Option<AppsUrl>) -> WebOptions {
     let limits = &config.limits;
     WebOptions {
         secure_cookies: public_url.starts_with("https://"),
         public_url,
+        apps,
         database_url: config.database.url.clone(),
         trust_forwarded_for: config.server.trust_forwarded_for,
         caller_limit: Limit { per_second: limits.caller_per_second, burst: limits.caller_burst },

@@ -13,7 +13,8 @@ use heptad_platform::metering::usage_purge;
 use heptad_platform::notice::{notice_purge, platform_notice_purge};
 use heptad_platform::recording::recording_purge;
 use heptad_platform::retention::{
-    audit_purge, platform_audit_purge, retention_runs_put, session_purge, sign_in_link_purge, token_purge,
+    app_visit_purge, audit_purge, platform_audit_purge, retention_runs_put, session_purge, sign_in_link_purge,
+    token_purge,
 };
 use heptad_platform::tenant::{TenantRecord, tenant_list};
 use heptad_platform::webhook::usage::webhook_usage_purge;
@@ -109,6 +110,7 @@ async fn purge_platform(
             purge!(tx, batch,
                 NOTICES => platform_notice_purge,
                 SESSIONS => session_purge,
+                APP_VISITS => app_visit_purge,
                 SIGN_IN_LINKS => sign_in_link_purge,
                 TOKENS => token_purge,
                 AUDIT => platform_audit_purge,

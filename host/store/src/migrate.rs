@@ -25,6 +25,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "webhooks", include_str!("../migrations/0007_webhooks.sql")),
     (8, "quotas", include_str!("../migrations/0008_quotas.sql")),
     (9, "writes", include_str!("../migrations/0009_writes.sql")),
+    (10, "apps", include_str!("../migrations/0010_apps.sql")),
 ];
 
 /// The newest that this binary knows.

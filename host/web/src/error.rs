@@ -140,6 +140,13 @@ impl ApiError {
         self
     }
 
+    /// What the log says and the answer does not.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
     /// What the caller can do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {

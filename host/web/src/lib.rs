@@ -8,6 +8,7 @@
 //! It is a router and no server: listening, signals and graceful shutdown are the binary's.
 
 pub mod api;
+pub mod apps;
 pub mod auth;
 mod bearers;
 pub mod console;

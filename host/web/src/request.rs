@@ -79,7 +79,7 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::internal(format!("panic: {}", text.unwrap_or_else(|| "without words".to_owned()))).into_response()
 }
 
-fn check_headers(headers: &HeaderMap, most: usize) -> Result<(), ApiError> {
+pub(crate) fn check_headers(headers: &HeaderMap, most: usize) -> Result<(), ApiError> {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if bytes <= most && headers.len() <= MAX_HEADERS {
         return Ok(());

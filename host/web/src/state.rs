@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use heptad_model::id::TenantId;
+use heptad_model::id::{InstallId, TenantId};
 use heptad_model::{Env, Origin, Tenant};
 use heptad_platform::PlatformError;
 use heptad_platform::tenant::tenant_get;
@@ -14,6 +14,7 @@ use heptad_store::Store;
 use moka::future::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::apps::AppsUrl;
 use crate::bearers::Bearers;
 use crate::error::{ApiError, ApiResult};
 use crate::live::Live;
@@ -25,6 +26,8 @@ use crate::vitals::Vitals;
 pub struct WebOptions {
     /// Where people and programs reach this server, without a slash at the end: `https://heptad.example`.
     pub public_url: String,
+    /// Where plugins' routes are reached; `None` where they are not served.
+    pub apps: Option<AppsUrl>,
     /// The database's URL, for the check of the schema in `/readyz`.
     pub database_url: String,
     /// Whether cookies are for HTTPS alone. Off only for a machine of one's own.
@@ -51,6 +54,7 @@ impl Default for WebOptions {
     fn default() -> Self {
         Self {
             public_url: "http://localhost:8080".to_owned(),
+            apps: None,
             database_url: String::new(),
             secure_cookies: true,
             trust_forwarded_for: false,
@@ -89,6 +93,8 @@ pub struct Shared {
     pub(crate) live: Live,
     uploads: Arc<Semaphore>,
     tenants: Cache<TenantId, Arc<Tenant>>,
+    /// Whose the installs with routes are.
+    pub(crate) app_tenants: Cache<InstallId, TenantId>,
 }
 
 impl AppState {
@@ -96,7 +102,7 @@ impl AppState {
     pub fn new(store: Store, runtime: Arc<Runtime>, env: Env, options: WebOptions) -> Self {
         let rates = RateLimits::new(options.caller_limit, options.peer_limit);
         // What a context holds of a tenant is fixed from its creation, so nothing here grows old.
-        let tenants = Cache::new(10_000);
+        let (tenants, app_tenants) = (Cache::new(10_000), Cache::new(10_000));
         let uploads = Arc::new(Semaphore::new(UPLOADS));
         Self(Arc::new(Shared {
             store,
@@ -109,6 +115,7 @@ impl AppState {
             live: Live::new(),
             uploads,
             tenants,
+            app_tenants,
         }))
     }
 }

@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::rate::Limit;
-use crate::{AppState, WebOptions, app};
+use crate::{AppState, WebOptions, app, apps};
 
 /// 2026-01-02T03:04:05.678Z.
 pub const NOW: i64 = 1_767_323_045_678;
@@ -48,6 +48,8 @@ pub struct TestHost {
     pub state: AppState,
     /// The router.
     pub app: Router,
+    /// The router of plugins' origins.
+    pub apps: Router,
     /// An operator's token.
     pub operator: String,
     /// The database; it lives as long as the host.
@@ -222,6 +224,7 @@ pub fn options(database: &TestDatabase) -> WebOptions {
     let generous = Limit { per_second: 100_000, burst: 100_000 };
     WebOptions {
         public_url: "http://heptad.test".to_owned(),
+        apps: "http://{install}.apps.test".parse().ok(),
         database_url: database.url.clone(),
         secure_cookies: false,
         caller_limit: generous,
@@ -257,8 +260,9 @@ impl TestHost {
         let runtime = Runtime::start(runtime, store.clone(), env.clone()).await.expect("the runtime starts");
         let watch = tokio::spawn(runtime.clone().watch());
         let state = AppState::new(store, runtime, env, options);
-        let app = app(state.clone());
-        let mut host = Self { state, app, operator: String::new(), database, watch, logins: AtomicU32::new(0), folder };
+        let (app, apps) = (app(state.clone()), apps::app(state.clone()));
+        let mut host =
+            Self { state, app, apps, operator: String::new(), database, watch, logins: AtomicU32::new(0), folder };
         host.operator = host.token(Role::Operator, Scope::Platform, None).await;
         host
     }
@@ -363,7 +367,16 @@ impl TestHost {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.app.clone().oneshot(request).await.expect("the router never fails");
+        Self::answered(&self.app, request).await
+    }
+
+    /// Sends a request as it is to the origins of plugins; the body must come to its end.
+    pub async fn send_to_app(&self, request: Request<Body>) -> Answer {
+        Self::answered(&self.apps, request).await
+    }
+
+    async fn answered(router: &Router, request: Request<Body>) -> Answer {
+        let response = router.clone().oneshot(request).await.expect("the router never fails");
         let (parts, body) = response.into_parts();
         // One that goes on for ever is not read whole.
         let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");

@@ -71,3 +71,16 @@ pub mod cart_validation_point {
         default_bindings_module: "heptad_sdk::bindings::cart_validation_point",
     });
 }
+
+/// The exports of a plugin that answers HTTP requests: WASI's own interface.
+#[cfg(target_family = "wasm")]
+pub mod http_handler {
+    wit_bindgen::generate!({
+        path: ["wit/io", "wit/clocks", "wit/http", "wit/sdk"],
+        world: "heptad:sdk/http-handler",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_http_handler",
+        default_bindings_module: "heptad_sdk::bindings::http_handler",
+    });
+}

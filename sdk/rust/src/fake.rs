@@ -36,7 +36,7 @@ pub use pricing::price;
 use self::assets::Assets;
 use self::documents::Documents;
 use self::manifest::Manifest;
-use crate::{Annotation, Emission, Level, Minor, Sku, StockLevel, Text, Timestamp};
+use crate::{Annotation, Emission, Level, Minor, Sku, StockLevel, Text, Timestamp, Visitor};
 
 /// A shop made of values. Build it up, then give it to the plugin's logic as its host.
 #[derive(Debug, Default)]
@@ -50,6 +50,7 @@ pub struct Shop {
     manifest: Option<Manifest>,
     declined: BTreeSet<String>,
     writable: bool,
+    visitor: Option<Visitor>,
     kv: RefCell<BTreeMap<String, Vec<u8>>>,
     assets: RefCell<Assets>,
     documents: RefCell<Documents>,
@@ -185,7 +186,20 @@ impl Shop {
         self
     }
 
-    /// Lets the plugin write, as in handlers of events.
+    /// Lets somebody ask at a route: its path and audience, and the role and id of whoever asks.
+    #[must_use]
+    pub fn visitor(mut self, route: &str, audience: &str, role: &str, user: Option<&str>) -> Self {
+        self.visitor = Some(Visitor {
+            route: route.to_owned(),
+            audience: audience.to_owned(),
+            role: role.to_owned(),
+            user: user.map(str::to_owned),
+            locale: self.locales.reader.clone(),
+        });
+        self
+    }
+
+    /// Lets the plugin write, as in handlers of events and requests.
     #[must_use]
     pub fn writable(mut self) -> Self {
         self.writable = true;

@@ -3,7 +3,7 @@
 use crate::{
     Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Entry, Hold,
     HostError, KeyPage, Level, Membership, Movement, PageRequest, Profile, Purchase, Query, Reversal, Sku, SkuPage,
-    StockLevel, TagChange, TagSet, Timestamp,
+    StockLevel, TagChange, TagSet, Timestamp, Visitor,
 };
 
 /// What a plugin may ask the platform: the functions of the contract's imports, one for one.
@@ -70,6 +70,11 @@ pub trait Host {
     ///
     /// `heptad:platform/locale#shop`, free.
     fn shop_locale(&self) -> String;
+
+    /// Who sent the HTTP request that is being answered; `None` at other points.
+    ///
+    /// `heptad:platform/caller#get`, free.
+    fn visitor(&self) -> Option<Visitor>;
 
     /// The plugin's own entries with these keys, in the order asked for; absent keys are left out. At most 200 keys.
     ///
@@ -190,7 +195,7 @@ mod component {
         coupons, coupons_write, points, points_write, profiles, tags, tags_write, tiers,
     };
     use crate::bindings::imports::heptad::platform::{
-        collections, collections_write, events, kv, kv_write, locale, log, settings,
+        caller, collections, collections_write, events, kv, kv_write, locale, log, settings,
     };
 
     impl Host for Component {
@@ -226,6 +231,9 @@ mod component {
         }
         fn shop_locale(&self) -> String {
             locale::shop()
+        }
+        fn visitor(&self) -> Option<Visitor> {
+            caller::get()
         }
         fn kv_get(&self, keys: &[String]) -> Result<Vec<Entry>, HostError> {
             kv::get(keys)

@@ -7,8 +7,8 @@
 //! # Where to start
 //!
 //! - A point is a trait: [`Discount`] gives discounts, [`CartValidation`] says whether a cart may be ordered,
-//!   [`EventHandler`] hears of what happened and may write, [`ScheduleHandler`] works at times of its own. Each says what
-//!   the host does with the answer.
+//!   [`EventHandler`] hears of what happened and may write, [`ScheduleHandler`] works at times of its own,
+//!   [`HttpHandler`] answers HTTP requests. Each says what the host does with the answer.
 //! - [`plugin!`] exports them. A plugin may serve several points.
 //! - [`Host`] is everything that a plugin may ask the platform. Logic takes `&impl Host`, so it runs natively on
 //!   [`fake::Shop`] in unit tests, and the component imports exactly those functions that it calls.
@@ -86,6 +86,7 @@ pub use bindings::imports::heptad::members::points::Balance;
 pub use bindings::imports::heptad::members::points_write::{Hold, Movement, Reversal};
 pub use bindings::imports::heptad::members::tags_write::TagChange;
 pub use bindings::imports::heptad::members::{profiles::Profile, tags::TagSet, tiers::Membership};
+pub use bindings::imports::heptad::platform::caller::Visitor;
 pub use bindings::imports::heptad::platform::collections::{
     Document, DocumentPage, Equality, Query, Span, Value as IndexValue,
 };
@@ -103,6 +104,7 @@ pub use host::Host;
 pub use points::cart_validation::{CartValidation, CartValidationPoint, Denial};
 pub use points::discount::{Candidate, Discount, DiscountPoint, Operation, Strategy, Targets, Value};
 pub use points::event_handler::{Delivery, Event, EventHandler};
+pub use points::incoming_handler::{HttpHandler, Request, Response};
 pub use points::schedule_handler::{Due, ScheduleHandler};
 pub use settings::{SettingsError, settings};
 
@@ -113,8 +115,8 @@ pub const CONTRACT: &str = "0.1";
 pub mod prelude {
     pub use crate::{
         Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Delivery, Denial, Discount, DiscountPoint, Due,
-        Entry, Error, Event, EventHandler, Host, HostError, Level, Minor, Money, Operation, ScheduleHandler, Strategy,
-        Targets, Text, Value, settings,
+        Entry, Error, Event, EventHandler, Host, HostError, HttpHandler, Level, Minor, Money, Operation, Request,
+        Response, ScheduleHandler, Strategy, Targets, Text, Value, Visitor, settings,
     };
 }
 
@@ -122,8 +124,8 @@ pub mod prelude {
 ///
 /// Each name is an interface that the plugin exports, and the type implements its trait: `discount` is [`Discount`],
 /// `cart_validation` is [`CartValidation`], `event_handler` is [`EventHandler`], `schedule_handler` is
-/// [`ScheduleHandler`]. The exports exist only where the target is WebAssembly; elsewhere the macro checks that the traits
-/// are there, so that the logic builds and is tested natively.
+/// [`ScheduleHandler`], `http_handler` is [`HttpHandler`]. The exports exist only where the target is WebAssembly; elsewhere
+/// the macro checks that the traits are there, so that the logic builds and is tested natively.
 ///
 /// ```compile_fail
 /// struct Nothing;
@@ -194,6 +196,26 @@ macro_rules! __export {
         #[cfg(not(target_family = "wasm"))]
         const _: fn() = {
             fn serves<P: $crate::ScheduleHandler>() {}
+            serves::<$plugin>
+        };
+    };
+    ($plugin:ident: http_handler) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            use $crate::bindings::http_handler::{exports, wasi};
+            struct Export;
+            impl exports::wasi::http::incoming_handler::Guest for Export {
+                fn handle(request: wasi::http::types::IncomingRequest, out: wasi::http::types::ResponseOutparam) {
+                    $crate::points::incoming_handler::answer::<$plugin>(request, out)
+                }
+            }
+            $crate::bindings::http_handler::export_http_handler!(
+                Export with_types_in $crate::bindings::http_handler
+            );
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = {
+            fn serves<P: $crate::HttpHandler>() {}
             serves::<$plugin>
         };
     };

@@ -6,6 +6,7 @@
 pub mod cart_validation;
 pub mod discount;
 pub mod event_handler;
+pub mod incoming_handler;
 pub mod schedule_handler;
 
 /// The answer to a point that this SDK does not know: the host is newer, or the manifest lists too much.

@@ -19,7 +19,9 @@ fn violations(registered: &BTreeSet<&str>, contract: &Contract) -> Vec<String> {
 
 #[test]
 fn the_registry_and_the_contract_name_the_same_interfaces() {
-    let registered = Point::ALL.iter().map(|point| point.row().interface).collect();
+    // Interfaces of WASI are defined elsewhere.
+    let own = |interface: &&str| interface.starts_with("heptad:");
+    let registered = Point::ALL.iter().map(|point| point.row().interface).filter(own).collect();
     assert_none("the registry of points and wit/points differ", &violations(&registered, &Contract::of_tree()));
 }
 
@@ -35,8 +37,8 @@ fn every_interface_of_points_has_its_files() {
     let mut missing = Vec::new();
     for point in Point::ALL {
         let interface = point.row().interface;
-        let name =
-            interface.trim_start_matches("heptad:points/").split('@').next().unwrap_or_default().replace('-', "_");
+        let (_, name) = interface.split_once('/').unwrap_or_default();
+        let name = name.split('@').next().unwrap_or_default().replace('-', "_");
         for file in [format!("host/runtime/src/points/{name}.rs"), format!("sdk/rust/src/points/{name}.rs")] {
             if !files().contains(&file) {
                 missing.push(format!("{interface}: {file}"));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
+use crate::apps::{app_origin_delete, app_origin_put};
 use crate::delivery::subscription::{subscriptions_create, subscriptions_delete};
 use crate::document::documents_purge;
 use crate::generation::generation_raise;
@@ -93,6 +94,9 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
     let install = install_get(tx, id).await?;
     subscriptions_create(tx, id, &install.manifest.events).await?;
     schedules_create(tx, id, &install.manifest.schedules).await?;
+    if !install.manifest.routes.is_empty() {
+        app_origin_put(tx, id).await?;
+    }
     tx.emit(EventType::PluginInstalled.about(id, told(&install)));
     Ok(install)
 }
@@ -113,6 +117,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     schedules_delete(tx, id).await?;
     documents_purge(tx, id).await?;
     subscriptions_delete(tx, &id.to_string()).await?;
+    app_origin_delete(tx, id).await?;
     for rest in [
         "delete from breakers where tenant_id = $1 and install_id = $2",
         "delete from recordings where tenant_id = $1 and install_id = $2",

@@ -1,6 +1,7 @@
 //! What a plugin may import: one thin file per WIT interface. Permission, budget and errors are the gate's business
 //! (`Call::read`, `Call::write`), written once; a file here says what the function is.
 
+mod caller;
 mod catalog;
 mod collections;
 mod coupons;

@@ -9,7 +9,16 @@ use wasmparser::types::TypesRef;
 use super::{PackageError, quoted};
 
 /// The WASI 0.2 interfaces that the host links; they need no permission and give nothing by default.
-const WASI: &[&str] = &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+const WASI: &[&str] = &[
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:http/outgoing-handler@",
+    "wasi:http/types@",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
 
 /// Checks all imports; gives the functions of the contract that are among them.
 pub(super) fn check_imports(

@@ -4,11 +4,12 @@
 pub(crate) mod cart_validation;
 pub(crate) mod discount;
 pub(crate) mod event_handler;
+pub(crate) mod incoming_handler;
 pub(crate) mod schedule_handler;
 
 use heptad_bindings::host::heptad::mall::types as mall;
 use heptad_bindings::host::heptad::types::types::{Argument as WitArgument, Error, Text as WitText};
-use heptad_capabilities::extensions::CartView;
+use heptad_capabilities::extensions::{CartView, LimitReached};
 use heptad_model::money::MAX_SAFE;
 use heptad_model::text::{Argument, MAX_ARGUMENTS, MAX_WORD};
 use heptad_model::{Currency, Minor, Money, Text};
@@ -26,6 +27,16 @@ pub(crate) trait Ask: Send {
     /// About how many bytes the question has.
     fn bytes(&self) -> usize;
 
+    /// Bytes that went in and out beside the gate, in streams.
+    fn streamed(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// A limit that was reached outside of the sandbox, and ends the call.
+    fn beyond(&self) -> Option<LimitReached> {
+        None
+    }
+
     /// Instantiates the component and calls its function. The inner error is the plugin's own.
     fn ask(
         &self,
@@ -39,7 +50,7 @@ pub(crate) trait Ask: Send {
 #[error("{0}")]
 pub(crate) struct BadAnswer(String);
 
-fn bad(message: impl Into<String>) -> wasmtime::Error {
+pub(crate) fn bad(message: impl Into<String>) -> wasmtime::Error {
     BadAnswer(message.into()).into()
 }
 

@@ -17,6 +17,9 @@ pub(crate) async fn run(base: &Base) -> Result {
     if let Some(metrics) = server.metrics {
         output::line(format!("metrics on http://{metrics}/metrics"))?;
     }
+    if let Some(apps) = &server.state.options.apps {
+        output::line(format!("plugins' own pages on {apps}"))?;
+    }
     let store = &server.state.store;
     let origin = base.origin("serve");
     let known = async |mut tx: PlatformTx| operator_exists(&mut tx).await;

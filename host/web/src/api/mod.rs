@@ -30,6 +30,7 @@ mod recordings;
 mod registry;
 mod replays;
 mod retention;
+mod routes;
 mod schedules;
 mod scope;
 mod shared;
@@ -111,6 +112,7 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/installs/{install}", Staff::ROLES),
     row("DELETE", "/v1/installs/{install}", Owner::ROLES),
     row("GET", "/v1/installs/{install}/recordings", Staff::ROLES),
+    row("GET", "/v1/installs/{install}/routes", Staff::ROLES),
     row("PUT", "/v1/installs/{install}/settings", Staff::ROLES),
     row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
     row("POST", "/v1/installs/{install}/enable", Staff::ROLES),
@@ -320,6 +322,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::order_why))
         .routes(routes!(payments::payment_all, payments::payment_post))
         .routes(routes!(recordings::recording_all))
+        .routes(routes!(routes::route_all))
         .routes(routes!(usage::usage_all))
         .routes(routes!(retention::retention_all))
         .routes(routes!(limits::limit_all))

@@ -1,6 +1,7 @@
 //! What a plugin may do, in plain words: grouped by how delicate the data is, each with the plugin's own purpose.
 
 use heptad_model::permission::{Access, DataClass};
+use heptad_model::points::{FailurePolicy, Kind};
 use heptad_model::{Locale, Manifest, Permission, PermissionSet, Point};
 
 use super::i18n::Words;
@@ -100,13 +101,19 @@ pub(super) struct PointWords {
 pub(super) fn points(words: Words, manifest: &Manifest) -> Vec<PointWords> {
     let one = |point: &Point| {
         let row = point.row();
-        let policy = match row.failure {
-            heptad_model::points::FailurePolicy::Open => "policy-open",
-            heptad_model::points::FailurePolicy::Closed => "policy-closed",
-        };
-        PointWords { title: point_title(words, *point), failure: words.t(policy) }
+        PointWords { title: point_title(words, *point), failure: words.t(policy(*point, row.failure)) }
     };
     manifest.points.iter().map(one).collect()
+}
+
+/// What happens when a plugin fails at the point: the key of the sentence.
+pub(super) const fn policy(point: Point, failure: FailurePolicy) -> &'static str {
+    match (point.row().kind, failure) {
+        (Kind::On, _) => "policy-event",
+        (Kind::Act, _) => "policy-route",
+        (Kind::Calc | Kind::Veto, FailurePolicy::Open) => "policy-open",
+        (Kind::Calc | Kind::Veto, FailurePolicy::Closed) => "policy-closed",
+    }
 }
 
 /// The name of a point in words.

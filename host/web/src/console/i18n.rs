@@ -21,7 +21,7 @@ const EN: LanguageIdentifier = langid!("en");
 
 /// The sentences in one language.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words(pub(super) Locale);
+pub(crate) struct Words(pub(crate) Locale);
 
 /// What a placeholder of a sentence may hold: numbers decide between one and many.
 pub(super) trait Argument {
@@ -65,7 +65,7 @@ impl Words {
     }
 
     /// A sentence; its key where there is none, which a test rules out.
-    pub(super) fn t(self, key: &str) -> String {
+    pub(crate) fn t(self, key: &str) -> String {
         self.find(key, None).unwrap_or_else(|| key.to_owned())
     }
 

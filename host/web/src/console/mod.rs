@@ -31,10 +31,11 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 
 use crate::state::AppState;
+pub(crate) use i18n::Words;
 pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
     carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders, overview,
-    people, products, publisher, replays, retention, review, schedules, sign_in, subscriptions, tenants, usage,
+    people, products, publisher, replays, retention, review, routes, schedules, sign_in, subscriptions, tenants, usage,
     webhooks,
 };
 
@@ -50,6 +51,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/catalog/{plugin}/install", get(catalog::consent).post(catalog::install))
         .route("/plugins", get(installs::list))
         .route("/plugins/{install}", get(installs::show).post(installs::settings_post))
+        .route("/plugins/{install}/open", get(routes::open))
         .route("/plugins/{install}/permissions", post(installs::permissions_post))
         .route("/plugins/{install}/move", post(installs::move_post))
         .route("/plugins/{install}/enable", post(installs::enable_post))

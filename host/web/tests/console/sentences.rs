@@ -74,6 +74,7 @@ fn every_sentence_is_asked_for() {
     let mut sources = Vec::new();
     files(&root.join("templates"), ".html", &mut sources);
     files(&root.join("src/console"), ".rs", &mut sources);
+    files(&root.join("src/apps"), ".rs", &mut sources);
     let all: String = sources.into_iter().map(|(_, source)| source).collect();
     // Their keys are put together from data: codes, states, points, what was done.
     let families = [
@@ -101,6 +102,8 @@ fn every_sentence_is_asked_for() {
         "webhook-health-",
         "schedule-state-",
         "schedule-missed-",
+        "app-",
+        "route-audience-",
     ];
     let idle: Vec<_> = sentences("en")
         .into_keys()

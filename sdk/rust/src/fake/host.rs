@@ -6,7 +6,7 @@ use super::{Customer, Shop};
 use crate::{
     Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Entry,
     ErrorKind, Hold, Host, HostError, KeyPage, Level, Membership, Movement, PageRequest, Profile, Purchase, Query,
-    Reversal, Sku, SkuPage, StockLevel, TagChange, TagSet, Timestamp,
+    Reversal, Sku, SkuPage, StockLevel, TagChange, TagSet, Timestamp, Visitor,
 };
 
 /// The most codes of a call about SKUs.
@@ -158,6 +158,11 @@ impl Host for Shop {
     fn shop_locale(&self) -> String {
         self.calls.borrow_mut().push("heptad:platform/locale#shop");
         self.locales.shop.clone()
+    }
+
+    fn visitor(&self) -> Option<Visitor> {
+        self.calls.borrow_mut().push("heptad:platform/caller#get");
+        self.visitor.clone()
     }
 
     fn kv_get(&self, keys: &[String]) -> Result<Vec<Entry>, HostError> {

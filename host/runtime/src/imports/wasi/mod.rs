@@ -5,6 +5,7 @@
 //! every other host function. The rest is wasmtime's own: it is counted where it fetches its context.
 
 mod clocks;
+mod http;
 mod poll;
 mod random;
 
@@ -21,9 +22,6 @@ use random::Streams;
 
 /// The most bytes of standard output and error together.
 const OUTPUT_BYTES: usize = 4096;
-/// The most handles of WASI that a call holds at once: each takes memory of the host, which the guest's limit does not
-/// count.
-const HANDLES: usize = 1_000;
 
 /// Adds WASI, our own parts over wasmtime's.
 pub(super) fn add_to_linker(linker: &mut Linker<Call>) -> wasmtime::Result<()> {
@@ -35,6 +33,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Call>) -> wasmtime::Result<()> {
     bindings::random::random::add_to_linker::<Call, HasSelf<Call>>(linker, |call| call)?;
     bindings::random::insecure::add_to_linker::<Call, HasSelf<Call>>(linker, |call| call)?;
     bindings::random::insecure_seed::add_to_linker::<Call, HasSelf<Call>>(linker, |call| call)?;
+    http::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -44,13 +43,21 @@ pub(crate) struct Wasi {
     seed: Seed,
     streams: Option<Streams>,
     context: Option<(WasiCtx, MemoryOutputPipe)>,
-    /// Handles of resources.
+    http: http::Http,
+    /// Handles of resources, and how many there may be.
     handles: ResourceTable,
+    most_handles: usize,
 }
 
 impl Wasi {
-    pub(crate) fn new(seed: Seed) -> Self {
-        Self { seed, streams: None, context: None, handles: bounded_table() }
+    pub(crate) fn new(seed: Seed, most_handles: usize) -> Self {
+        let (http, handles) = (http::Http::default(), bounded_table(most_handles));
+        Self { seed, streams: None, context: None, http, handles, most_handles }
+    }
+
+    /// Takes all handles away, so that whatever moves bytes traps.
+    fn forget_handles(&mut self) {
+        self.handles = bounded_table(self.most_handles);
     }
 
     /// The seed of the guest's randomness.
@@ -76,9 +83,9 @@ impl Wasi {
     }
 }
 
-fn bounded_table() -> ResourceTable {
+fn bounded_table(most: usize) -> ResourceTable {
     let mut table = ResourceTable::new();
-    table.set_max_capacity(HANDLES);
+    table.set_max_capacity(most);
     table
 }
 
@@ -122,7 +129,7 @@ fn make() -> (WasiCtx, MemoryOutputPipe) {
 impl WasiView for Call {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         if self.pass_late().is_err() {
-            self.wasi.handles = bounded_table();
+            self.wasi.forget_handles();
         }
         let Wasi { context, handles, .. } = &mut self.wasi;
         WasiCtxView { ctx: &mut context.get_or_insert_with(make).0, table: handles }

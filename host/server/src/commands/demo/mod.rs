@@ -93,6 +93,7 @@ fn config(args: &DemoArgs) -> Result<Config> {
     let mut config: Config = toml::from_str(DEFAULTS)?;
     config.server.listen = format!("127.0.0.1:{}", args.port);
     config.server.metrics_listen = "127.0.0.1:0".to_owned();
+    config.apps.listen = "127.0.0.1:0".to_owned();
     config.database.url = format!("sqlite:{}", args.data_dir.join("heptad.db").display());
     config.data.folder = args.data_dir.join("data");
     config.data.key_file = args.data_dir.join("heptad.key");

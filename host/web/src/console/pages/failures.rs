@@ -69,14 +69,14 @@ pub(super) fn points(shop: &Shop, install: &Install, breakers: &[Breaker]) -> Ve
         };
         let choices: Vec<Choice> = match point.row().kind {
             Kind::Veto => [FailurePolicy::Closed, FailurePolicy::Open].map(choice).into(),
-            Kind::Calc | Kind::On => Vec::new(),
+            Kind::Calc | Kind::On | Kind::Act => Vec::new(),
         };
         let chosen = choices.iter().find(|choice| choice.chosen).map(|choice| choice.help.clone());
         let breaker = breakers.iter().find(|breaker| breaker.install == install.id && breaker.point == *point);
         PointView {
             name: point.name(),
             title: consent::point_title(words, *point),
-            failure: chosen.unwrap_or_else(|| words.t(&format!("policy-{}", word(policy)))),
+            failure: chosen.unwrap_or_else(|| words.t(consent::policy(*point, policy))),
             choices,
             breaker: breaker.map(|breaker| breaker_view(shop, breaker, policy)),
         }

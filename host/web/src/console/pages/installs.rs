@@ -15,6 +15,7 @@ use heptad_platform::{FieldError, PlatformError};
 use serde_json::Value;
 
 use super::failures::{self, PointView};
+use super::routes::{self, RouteView};
 use super::subscriptions::{self, SubscriptionRow};
 use super::{catalog, go};
 use crate::console::consent::{self, Group};
@@ -80,6 +81,7 @@ struct InstallPage {
     since: String,
     points: Vec<PointView>,
     subscriptions: Vec<SubscriptionRow>,
+    routes: Vec<RouteView>,
     has_settings: bool,
     form: SettingsForm,
     groups: Vec<Group>,
@@ -106,7 +108,7 @@ struct Seen {
     subscriptions: Vec<SubscriptionRow>,
 }
 
-fn install_page(shop: Shop, seen: &Seen, values: &Value, errors: &[FieldError]) -> InstallPage {
+fn install_page(shop: Shop, state: &AppState, seen: &Seen, values: &Value, errors: &[FieldError]) -> InstallPage {
     let Seen { install, breakers, subscriptions } = seen;
     let (name, summary) = catalog::title(&shop, &install.manifest);
     let groups = consent::groups(shop.words(), &install.manifest, Some(install.granted));
@@ -120,6 +122,7 @@ fn install_page(shop: Shop, seen: &Seen, values: &Value, errors: &[FieldError]) 
         since: shop.look.time(install.created_at),
         points: failures::points(&shop, install, breakers),
         subscriptions: subscriptions.clone(),
+        routes: routes::routes(&shop, state, install),
         has_settings: install.manifest.settings.is_some(),
         form: form(shop.words(), &install.manifest, shop.record.tenant.locale, values, errors),
         has_optional: groups.iter().any(|group| group.asks.iter().any(|ask| ask.optional)),
@@ -144,7 +147,7 @@ async fn fetch(state: &AppState, shop: &Shop) -> Result<Seen, Failure> {
 /// `GET …/plugins/{install}`.
 pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) -> ConsoleResult {
     let seen = fetch(&state, &shop).await?;
-    page(&install_page(shop, &seen, &seen.install.settings, &[]))
+    page(&install_page(shop, &state, &seen, &seen.install.settings, &[]))
 }
 
 /// `POST …/plugins/{install}`: saves the settings, and enables the plugin if that button was pressed; or changes the rows
@@ -162,7 +165,7 @@ pub(in crate::console) async fn settings_post(
     let action = fields.text("action");
     if let Some(rows) = Change::parse(action) {
         let values = change(schema, values, &rows);
-        return page(&install_page(shop, &seen, &values, &[]));
+        return page(&install_page(shop, &state, &seen, &values, &[]));
     }
     let enable = action == "enable";
     let write = async |mut tx: heptad_store::Tx| {
@@ -176,7 +179,7 @@ pub(in crate::console) async fn settings_post(
             Ok(go(shop.url(format_args!("/plugins/{}?done={done}", install.id))))
         }
         Err(PlatformError::Settings(errors) | PlatformError::NeedsSetup(errors)) => {
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &install_page(shop, &seen, &values, &errors))
+            page_with(StatusCode::UNPROCESSABLE_ENTITY, &install_page(shop, &state, &seen, &values, &errors))
         }
         Err(error) => Err(error.into()),
     }
@@ -234,7 +237,7 @@ pub(in crate::console) async fn enable_post(
         // The form shows what is missing.
         Err(PlatformError::NeedsSetup(errors)) => {
             let seen = fetch(&state, &shop).await?;
-            page_with(StatusCode::CONFLICT, &install_page(shop, &seen, &seen.install.settings, &errors))
+            page_with(StatusCode::CONFLICT, &install_page(shop, &state, &seen, &seen.install.settings, &errors))
         }
         Err(error) => Err(error.into()),
     }

@@ -18,6 +18,7 @@ pub(super) mod publisher;
 pub(super) mod replays;
 pub(super) mod retention;
 pub(super) mod review;
+pub(super) mod routes;
 pub(super) mod schedules;
 pub(super) mod sign_in;
 pub(super) mod subscriptions;
