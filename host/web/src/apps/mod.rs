@@ -1,8 +1,8 @@
 //! The origin of plugins: where people, shoppers and programs reach the routes that plugins answer.
 //!
 //! It is a router of its own for a listener of its own; nothing of a plugin is ever served on the origin of the console and
-//! the API. A request names its install by host or path ([`url`]); the install's manifest says which route it meets and
-//! for whom ([`visitor`]); what must not pass in either direction is taken out ([`headers`]); the runtime does the rest.
+//! the API. A request names its install by host or path (`url`); the install's manifest says which route it meets and
+//! for whom (`visitor`); what must not pass in either direction is taken out (`headers`); the runtime does the rest.
 
 mod cookie;
 mod enter;
