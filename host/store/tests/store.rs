@@ -48,7 +48,7 @@ both_databases! {
         let (store, ctx) = (database.open().await, ctx(&Env::system()));
         let tasks: Vec<_> = (0..40).map(|_| {
             let (store, ctx) = (store.clone(), ctx.clone());
-            // Under repeatable read a conflict outlasts five attempts now and then; a caller would be told to try again.
+            // Under repeatable read a conflict outlasts all attempts now and then; a caller would be told to try again.
             tokio::spawn(async move { while count_up(&store, &ctx, "hot").await.is_err_and(|error| error.is_transient()) {} })
         }).collect();
         for task in tasks {
