@@ -89,6 +89,12 @@ impl Runtime {
         if Instant::now() >= until {
             return Err(out_of_time());
         }
+        if terms.effects.may_write()
+            && let Some(wait) = self.ration.wait(ctx.tenant().id, serving.install)
+        {
+            let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            return Err(NoCall::WriteShare { retry_at: now.plus(wait + 1) });
+        }
         let found = tokio::time::timeout_at(until.into(), self.installs.find(ctx, serving)).await;
         let installed = found.map_err(|_| out_of_time())??.ok_or(NoCall::Changed)?;
         let allowed = self.breakers.allow(serving.install, point, installed.epoch, now);

@@ -17,6 +17,7 @@ use heptad_store::dialect::Dialect;
 use heptad_store::{OpenTx, Store, StoreError, Tx};
 
 use crate::call::HostError;
+use crate::ration::Payer;
 
 /// How long a call may take from its first write on.
 pub(crate) const fn write_time(dialect: Dialect) -> Duration {
@@ -45,6 +46,21 @@ pub(crate) struct Writing {
     deadline: Arc<Deadline>,
     /// What it read of its own before it wrote.
     seen: Vec<Seen>,
+    /// Pays for the time that the transaction is open, however the call ends.
+    payer: Payer,
+}
+
+impl Writing {
+    /// How long the transaction has been open.
+    fn open_for(&self) -> Duration {
+        self.ended.unwrap_or_else(|| self.begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.payer.pay(self.open_for());
+    }
 }
 
 /// What a call read of its plugin's own data: what it asked for, and what was there.
@@ -88,8 +104,8 @@ impl Deadline {
 
 impl Effects {
     /// May write, until the deadline.
-    pub(crate) fn writing(deadline: Arc<Deadline>) -> Self {
-        Self::Writing(Box::new(Writing { open: None, begun: None, ended: None, deadline, seen: Vec::new() }))
+    pub(crate) fn writing(deadline: Arc<Deadline>, payer: Payer) -> Self {
+        Self::Writing(Box::new(Writing { open: None, begun: None, ended: None, deadline, seen: Vec::new(), payer }))
     }
 
     /// Whether the call may write.
@@ -105,9 +121,7 @@ impl Effects {
     /// How long the transaction has been open.
     pub(crate) fn open_for(&self) -> Duration {
         match self {
-            Self::Writing(writing) => {
-                writing.ended.unwrap_or_else(|| writing.begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
-            }
+            Self::Writing(writing) => writing.open_for(),
             Self::None => Duration::ZERO,
         }
     }
@@ -123,7 +137,7 @@ impl Effects {
     /// The transaction, if the call has written.
     pub(crate) fn into_open(self) -> Option<OpenTx> {
         match self {
-            Self::Writing(writing) => writing.open,
+            Self::Writing(mut writing) => writing.open.take(),
             Self::None => None,
         }
     }
@@ -137,7 +151,7 @@ impl Effects {
             Some(open) if commits => open.commit().await,
             _ => Ok(()),
         };
-        writing.ended.get_or_insert_with(|| writing.begun.map_or(Duration::ZERO, |begun| begun.elapsed()));
+        writing.ended = Some(writing.open_for());
         writing.deadline.put(until);
         result
     }

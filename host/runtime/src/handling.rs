@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{Answer, CallTrace, ExtensionsUnavailable, Serving};
 use heptad_model::id::InstallId;
-use heptad_model::{Ctx, Limit, Millis, PermissionSet, Point};
+use heptad_model::{Ctx, Millis, PermissionSet, Point};
 use heptad_store::OpenTx;
 
 use crate::asking::{Request, Terms, Unanswered};
 use crate::effects::{Deadline, Effects};
-use crate::no_call::NoCall;
 use crate::points::Ask;
 use crate::points::event_handler::{EventDelivery, Handle};
 use crate::points::schedule_handler::{Due, Run};
-use crate::quota::day;
 use crate::runtime::Runtime;
 use crate::sandbox;
 use crate::tape::Tape;
@@ -74,33 +72,19 @@ impl Runtime {
         let is_retry = attempt > 1;
         let request = Request { ctx, serving, point, until, now, begun, is_retry };
         let unanswered = Unanswered { runtime: self, request: &request };
-        let effects = Effects::writing(Arc::new(Deadline::new(until)));
+        let payer = self.ration.payer(ctx.tenant().id, serving.install);
+        let effects = Effects::writing(Arc::new(Deadline::new(until)), payer);
         let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects, visitor: None };
-        let (tenant, install) = (ctx.tenant().id, serving.install);
-        let asked = match self.ration.wait(tenant, install) {
-            None => self.ask(&request, terms, ask).await,
-            Some(wait) => {
-                let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                Err(NoCall::WriteShare { retry_at: now.plus(wait + 1) })
-            }
-        };
+        let asked = self.ask(&request, terms, ask).await;
         let _answered = ManuallyDrop::new(unanswered);
         let (answer, ran, retry_at) = match asked {
             Ok((answer, ran)) => (answer, Some(ran), None),
             Err(no_call) => {
                 let trace = sandbox::not_called(&self.env, serving, point, &no_call);
-                let retry_at = match no_call {
-                    NoCall::BreakerOpen { retry_at } | NoCall::WriteShare { retry_at } => Some(retry_at),
-                    NoCall::Limit(reached) if reached.limit == Limit::CallsPerDay => Some(day(now).1),
-                    _ => None,
-                };
-                (Answer { value: None, trace }, None, retry_at)
+                (Answer { value: None, trace }, None, no_call.retry_at(now))
             }
         };
         let call = self.note(&request, &answer.trace, ran);
-        if let Some(call) = &call {
-            self.ration.charge(tenant, install, call.effects.open_for());
-        }
         let written = call.and_then(|call| call.effects.into_open()).filter(|_| answer.value.is_some());
         Handled { trace: answer.trace, written, retry_at }
     }

@@ -6,6 +6,7 @@ use heptad_capabilities::extensions::{ExtensionsUnavailable, LimitReached, Outco
 use heptad_model::{Limit, Millis};
 
 use crate::code::{CodeError, NoCode};
+use crate::quota::day;
 use crate::ration::BURST;
 
 /// Why a plugin was not called.
@@ -58,6 +59,15 @@ impl NoCall {
     /// The time of all plugins together is up.
     pub(crate) fn out_of_time(quote_ms: u32) -> Self {
         LimitReached { limit: Limit::QuoteTime, most: quote_ms.into() }.into()
+    }
+
+    /// When the plugin may be asked again, where that is known.
+    pub(crate) fn retry_at(&self, now: Millis) -> Option<Millis> {
+        match self {
+            Self::BreakerOpen { retry_at } | Self::WriteShare { retry_at } => Some(*retry_at),
+            Self::Limit(reached) if reached.limit == Limit::CallsPerDay => Some(day(now).1),
+            _ => None,
+        }
     }
 
     const fn code(&self) -> &'static str {

@@ -5,7 +5,7 @@
 //! that bound up. What a call keeps open for a few milliseconds is free, so that only those pay who are slow.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use heptad_model::id::{InstallId, TenantId};
@@ -56,9 +56,9 @@ impl Ration {
         self.wait_at(self.begun.elapsed(), tenant, install)
     }
 
-    /// Books that a call kept its transaction open for so long.
-    pub(crate) fn charge(&self, tenant: TenantId, install: InstallId, open: Duration) {
-        self.charge_at(self.begun.elapsed(), tenant, install, open);
+    /// Who pays for a call of this install.
+    pub(crate) fn payer(self: &Arc<Self>, tenant: TenantId, install: InstallId) -> Payer {
+        Payer { ration: self.clone(), tenant, install }
     }
 
     /// The generic cell rate algorithm: what is kept is the moment at which everything is paid back.
@@ -81,6 +81,20 @@ impl Ration {
             let paid = paid.entry(owner).or_insert(now);
             *paid = (*paid).max(now) + open * owner.slowness();
         }
+    }
+}
+
+/// Who pays for what a call keeps open.
+pub(crate) struct Payer {
+    ration: Arc<Ration>,
+    tenant: TenantId,
+    install: InstallId,
+}
+
+impl Payer {
+    /// Books that the call kept its transaction open for so long.
+    pub(crate) fn pay(&self, open: Duration) {
+        self.ration.charge_at(self.ration.begun.elapsed(), self.tenant, self.install, open);
     }
 }
 

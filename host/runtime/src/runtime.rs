@@ -143,8 +143,8 @@ pub struct Runtime {
     pub(crate) slots: Admission<InstallId>,
     /// Sandboxes of plugins that are told of something, by install: work that waits must not keep shoppers waiting.
     pub(crate) handler_slots: Admission<InstallId>,
-    /// Of the writing of handlers.
-    pub(crate) ration: Ration,
+    /// Of the writing of handlers and routes.
+    pub(crate) ration: Arc<Ration>,
     /// Sandboxes for HTTP requests, by install: they may take long, and neither shoppers nor events wait for them.
     pub(crate) route_slots: Admission<InstallId>,
     pub(crate) breakers: Arc<Breakers>,
@@ -164,7 +164,7 @@ impl Runtime {
         let codes = Codes::open(engine.clone(), linker, components.clone(), compiler, options.code, options.key)?;
         let (limits, breakers) = (Arc::new(options.limits), Arc::new(Breakers::default()));
         let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-        let ration = Ration::new(write_time(store.dialect()));
+        let ration = Arc::new(Ration::new(write_time(store.dialect())));
         let runtime = Self {
             engine,
             installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),

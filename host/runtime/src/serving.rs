@@ -54,7 +54,7 @@ pub enum NoAnswer {
     Ended {
         /// How the call ended.
         outcome: Outcome,
-        /// When it may be asked again, where its breaker is open.
+        /// When it may be asked again, where that is known.
         retry_at: Option<Millis>,
     },
 }
@@ -102,7 +102,7 @@ impl Runtime {
             lines: 0,
             at: self.env.now(),
             tape: Tape::counting(),
-            effects: Effects::writing(deadline),
+            effects: Effects::writing(deadline, self.ration.payer(ctx.tenant().id, serving.install)),
             visitor: Some(Arc::new(visitor)),
         };
         let runtime = self.clone();
@@ -143,13 +143,9 @@ impl Runtime {
                 Ended { outcome: answer.trace.outcome, retry_at: None }
             }
             Err(no_call) => {
-                let retry_at = match no_call {
-                    NoCall::BreakerOpen { retry_at } => Some(retry_at),
-                    _ => None,
-                };
                 let trace = sandbox::not_called(&self.env, serving, point, &no_call);
                 self.note(&request, &trace, None);
-                Ended { outcome: trace.outcome, retry_at }
+                Ended { outcome: trace.outcome, retry_at: no_call.retry_at(now) }
             }
         }
     }

@@ -22,4 +22,26 @@ both_databases! {
         // The writing connection is free again.
         assert_eq!(site.ask("POST", "/write?two", &[], "").await.status.as_u16(), 200);
     }
+
+    async fn a_plugin_that_keeps_transactions_open_waits_and_others_do_not(database: TestDatabase) {
+        let site = Site::start(database).await;
+        let other = site.host.shop("other", "CNY").await;
+        // Each keeps its transaction open for as long as it may, and fails; its breaker is not what is looked at.
+        let mut usage = String::new();
+        for _ in 0..200 {
+            let answer = site.get("/bad/write-and-spin").await;
+            if answer.status.as_u16() == 503 {
+                assert_eq!(answer.problem(503), "plugin-busy");
+                usage = site.usage().await.to_string();
+                if usage.contains("write-share") {
+                    break;
+                }
+                let wait: i64 = answer.header("retry-after").parse().unwrap();
+                site.host.state.env.advance(wait * 1_000);
+            }
+        }
+        assert!(usage.contains("write-share"), "{usage}");
+        let elsewhere = Site { install: Site::install(&site.host, &other, "pages").await, ..site };
+        assert_eq!(elsewhere.ask("POST", "/write?one", &[], "").await.status.as_u16(), 200);
+    }
 }

@@ -181,6 +181,7 @@ fn admin(host: &impl Host, request: &Request) -> Result<Response, Error> {
 
 fn bad(host: &impl Host, how: &str) -> Result<Response, Error> {
     match how {
+        // It waits and spends no fuel: only the clock can end it.
         "sleep" => loop {
             std::thread::sleep(Duration::from_secs(1));
         },
