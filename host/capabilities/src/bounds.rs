@@ -78,22 +78,20 @@ pub fn tags(field: &str, tags: &[String]) -> Result<Vec<String>, CapabilityError
     Ok(sorted)
 }
 
-/// Tags after a change, what was added and what was removed; each of those that are added is a [`word`], and at most 20
-/// are left. One that is added and removed at once is removed.
-#[expect(clippy::type_complexity, reason = "three lists of the same kind")]
-pub fn tags_changed(
-    before: &[String],
-    add: &[String],
-    remove: &[String],
-) -> Result<(Vec<String>, Vec<String>, Vec<String>), CapabilityError> {
+/// Tags after a change; each of those that are added is a [`word`], and at most 20 are left. One that is added and removed
+/// at once is removed.
+pub fn tags_changed(before: &[String], add: &[String], remove: &[String]) -> Result<Vec<String>, CapabilityError> {
     if add.len() + remove.len() > 2 * MAX_TAGS {
         return Err(invalid("tags", format!("at most {} changes", 2 * MAX_TAGS)));
     }
     let kept = before.iter().chain(add).filter(|tag| !remove.contains(tag)).cloned().collect::<BTreeSet<_>>();
-    let after = tags("tags", &kept.into_iter().collect::<Vec<_>>())?;
-    let without = |all: &[String], other: &[String]| all.iter().filter(|tag| !other.contains(tag)).cloned().collect();
-    let (added, removed) = (without(&after, before), without(before, &after));
-    Ok((after, added, removed))
+    tags("tags", &kept.into_iter().collect::<Vec<_>>())
+}
+
+/// Those of `all` that are not among `others`: with the tags after and before a change what was added, the other way round
+/// what was removed.
+pub fn tags_without(all: &[String], others: &[String]) -> Vec<String> {
+    all.iter().filter(|tag| !others.contains(tag)).cloned().collect()
 }
 
 /// A price: 0 to 10^12 minor units.

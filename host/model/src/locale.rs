@@ -1,5 +1,6 @@
 //! The languages of people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,17 @@ impl Locale {
             "en" => Some(Self::En),
             _ => None,
         }
+    }
+
+    /// The words in this language, else in the platform's default one; empty where there are neither.
+    pub fn of(self, words: &BTreeMap<String, String>) -> &str {
+        words.get(self.tag()).or_else(|| words.get(Self::default().tag())).map_or("", String::as_str)
+    }
+
+    /// A language in which these words are missing, or blank, or longer than 500 bytes.
+    pub(crate) fn untold(words: &BTreeMap<String, String>) -> Option<Self> {
+        let is_told = |text: &String| !text.trim().is_empty() && text.len() <= 500;
+        Self::ALL.into_iter().find(|locale| !words.get(locale.tag()).is_some_and(is_told))
     }
 
     /// The first language of an `Accept-Language` header that the platform speaks.

@@ -268,10 +268,10 @@ impl Manifest {
                     return Err(field(format!("locales.{tag}.{name}"), format!("1 to {most} bytes")));
                 }
             }
-            for wish in &self.permissions {
-                if wish.purpose.get(tag).is_none_or(|text| text.trim().is_empty() || text.len() > 500) {
-                    return Err(field(format!("permissions.{}.purpose.{tag}", wish.name), "1 to 500 bytes"));
-                }
+        }
+        for wish in &self.permissions {
+            if let Some(locale) = Locale::untold(&wish.purpose) {
+                return Err(field(format!("permissions.{}.purpose.{}", wish.name, locale.tag()), "1 to 500 bytes"));
             }
         }
         if let Some(schema) = &self.settings {

@@ -97,8 +97,7 @@ impl RouteWish {
 
     /// What for, in a language, else in the platform's default language.
     pub fn purpose(&self, locale: Locale) -> &str {
-        let words = self.purpose.get(locale.tag()).or_else(|| self.purpose.get(Locale::default().tag()));
-        words.map_or("", String::as_str)
+        locale.of(&self.purpose)
     }
 }
 
@@ -162,11 +161,8 @@ pub(crate) fn route_check(routes: &[RouteWish]) -> Result<(), (String, String)> 
         if routes[..index].iter().any(same) {
             return wrong("path", "another route has it for the same method");
         }
-        for locale in Locale::ALL {
-            let tag = locale.tag();
-            if route.purpose.get(tag).is_none_or(|text| text.trim().is_empty() || text.len() > 500) {
-                return wrong(&format!("purpose.{tag}"), "1 to 500 bytes");
-            }
+        if let Some(locale) = Locale::untold(&route.purpose) {
+            return wrong(&format!("purpose.{}", locale.tag()), "1 to 500 bytes");
         }
     }
     Ok(())

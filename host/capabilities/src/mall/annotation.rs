@@ -55,7 +55,7 @@ pub async fn order_annotate(tx: &mut Tx, order: OrderId, input: &Annotation) -> 
                         select $1, $2, $3, $4, $5, $6 \
                         where (select count(*) from order_notes where tenant_id = $1 and order_id = $3) < $7";
     let ctx = tx.ctx().clone();
-    let before = order_marks(tx, order).await?;
+    let before = order_tags(tx, order).await?;
     if let Some(note) = &input.note {
         bounds::sentence("note", note, 500)?;
         let insert = tx.query(NOTE).text(OrderNoteId::generate(&ctx.env)).text(order).bind(note);
@@ -63,26 +63,35 @@ pub async fn order_annotate(tx: &mut Tx, order: OrderId, input: &Annotation) -> 
             return Err(CapabilityError::OrderNotesFull);
         }
     }
-    let (tags, added, removed) = bounds::tags_changed(&before.tags, &input.add_tags, &input.remove_tags)?;
-    if tags != before.tags {
+    let tags = bounds::tags_changed(&before, &input.add_tags, &input.remove_tags)?;
+    if tags != before {
         tx.query(TAGS).text(order).json(&tags).execute().await?;
     }
-    if input.note.is_some() || tags != before.tags {
+    if input.note.is_some() || tags != before {
+        let (added, removed) = (bounds::tags_without(&tags, &before), bounds::tags_without(&before, &tags));
         let notes = i64::from(input.note.is_some());
         tx.audit("order.annotated", order, &json!({"notes": notes, "added": added, "removed": removed})).await?;
         let data = json!({"order": order, "notes": notes, "added": added, "removed": removed});
         tx.emit(EventType::OrderAnnotated.about(order, data));
     }
-    order_marks(tx, order).await
+    Ok(OrderMarks { tags, notes: order_notes(tx, order).await? })
 }
 
 /// What is written at an order.
 pub async fn order_marks(tx: &mut Tx, order: OrderId) -> Result<OrderMarks, CapabilityError> {
+    let tags = order_tags(tx, order).await?;
+    Ok(OrderMarks { tags, notes: order_notes(tx, order).await? })
+}
+
+async fn order_tags(tx: &mut Tx, order: OrderId) -> Result<Vec<String>, CapabilityError> {
     const TAGS: &str = "select tags from orders where tenant_id = $1 and id = $2";
+    let tags = tx.query(TAGS).text(order).fetch_optional(|row| row.json("tags")).await?;
+    tags.ok_or(CapabilityError::NotFound("order"))
+}
+
+async fn order_notes(tx: &mut Tx, order: OrderId) -> Result<Vec<OrderNote>, CapabilityError> {
     const NOTES: &str =
         "select id, body, actor, at from order_notes where tenant_id = $1 and order_id = $2 order by id";
-    let tags = tx.query(TAGS).text(order).fetch_optional(|row| row.json("tags")).await?;
-    let tags = tags.ok_or(CapabilityError::NotFound("order"))?;
     let note = |row: &Row| {
         Ok(OrderNote {
             id: row.parse("id")?,
@@ -91,6 +100,5 @@ pub async fn order_marks(tx: &mut Tx, order: OrderId) -> Result<OrderMarks, Capa
             at: row.millis("at")?,
         })
     };
-    let notes = tx.query(NOTES).text(order).fetch_all(note).await?;
-    Ok(OrderMarks { tags, notes })
+    Ok(tx.query(NOTES).text(order).fetch_all(note).await?)
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use heptad_model::id::{CouponBatchId, CouponId, CustomerId};
+use heptad_model::time::span::DAY;
 use heptad_model::{Env, EventType, Millis, Minor, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,6 @@ pub const MAX_DAYS: i64 = 1_100;
 pub const MAX_CAP: i64 = 100_000_000;
 /// The most coupons of one customer that [`coupons_held`] tells of.
 pub const MAX_HELD: i64 = 50;
-const DAY: i64 = 24 * 3_600_000;
 
 /// What a coupon takes off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -241,7 +241,7 @@ pub async fn tags_change(tx: &mut Tx, changes: &[TagChange]) -> Result<(), Capab
     for TagChange { customer, add, remove } in changes {
         let id = CustomerId::parse(customer).map_err(|_| CapabilityError::NotFound("customer"))?;
         let before = customer_get(tx, id).await?;
-        let (tags, ..) = bounds::tags_changed(&before.tags, add, remove)?;
+        let tags = bounds::tags_changed(&before.tags, add, remove)?;
         if tags != before.tags {
             customer_update(tx, id, CustomerPatch { tags: Some(tags), ..CustomerPatch::default() }).await?;
         }
@@ -257,10 +257,8 @@ fn tell_update(tx: &mut Tx, before: &Customer, after: &Customer, changed: &[&str
         tx.emit(EventType::TierChanged.about(id, data));
     }
     if before.tags != after.tags {
-        let without = |tags: &[String], other: &[String]| -> Vec<String> {
-            tags.iter().filter(|tag| !other.contains(tag)).cloned().collect()
-        };
-        let (added, removed) = (without(&after.tags, &before.tags), without(&before.tags, &after.tags));
+        let added = bounds::tags_without(&after.tags, &before.tags);
+        let removed = bounds::tags_without(&before.tags, &after.tags);
         let data = serde_json::json!({ "customer": id, "added": added, "removed": removed });
         tx.emit(EventType::TagsChanged.about(id, data));
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use heptad_model::id::{CustomerId, PointEntryId};
 use heptad_model::money::MAX_SAFE;
+use heptad_model::time::span::DAY;
 use heptad_model::{Actor, EventType, Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub const MAX_OPERATIONS: usize = 100;
 /// The most points of one operation.
 pub const MAX_AMOUNT: i64 = 1_000_000_000_000;
 /// How long points may be frozen, in milliseconds: 30 days.
-pub const MAX_HOLD: i64 = 30 * 24 * 3_600_000;
+pub const MAX_HOLD: i64 = 30 * DAY;
 /// The most bytes of a request id.
 pub const MAX_REQUEST: usize = 128;
 

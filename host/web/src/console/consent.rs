@@ -2,7 +2,7 @@
 
 use heptad_model::permission::{Access, DataClass};
 use heptad_model::points::{FailurePolicy, Kind};
-use heptad_model::{Locale, Manifest, Permission, PermissionSet, Point};
+use heptad_model::{Manifest, Permission, PermissionSet, Point};
 
 use super::i18n::Words;
 
@@ -52,7 +52,7 @@ pub(super) fn groups(words: Words, manifest: &Manifest, granted: Option<Permissi
     let ask = |wish: &heptad_model::manifest::PermissionWish| Ask {
         name: wish.name.name(),
         sentence: wish.name.row().sentence.get(words.locale()),
-        purpose: purpose(&wish.purpose, words.locale()),
+        purpose: words.locale().of(&wish.purpose).to_owned(),
         optional: wish.optional,
         granted: match granted {
             Some(granted) => !wish.optional || granted.contains(wish.name),
@@ -75,10 +75,6 @@ pub(super) fn groups(words: Words, manifest: &Manifest, granted: Option<Permissi
             })
         })
         .collect()
-}
-
-fn purpose(purposes: &std::collections::BTreeMap<String, String>, locale: Locale) -> String {
-    purposes.get(locale.tag()).or_else(|| purposes.values().next()).cloned().unwrap_or_default()
 }
 
 /// What a merchant allowed: all that is required, and the optional ones whose boxes are checked.
@@ -134,6 +130,8 @@ pub(super) fn limits(words: Words, manifest: &Manifest) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use heptad_model::Locale;
+
     use super::*;
 
     fn manifest() -> Manifest {
