@@ -240,6 +240,8 @@ both_databases! {
         let subscription = shop.endpoint(id).await.subscription;
         let resume = async |mut tx: Tx| subscription_state_put(&mut tx, subscription, SubscriptionState::Active).await;
         host.store.write(&shop.ctx, resume).await.unwrap();
+        // Whoever was about to wait for the pause to end looks again a second later.
+        all_come(&env, &endpoint, 4).await;
         endpoint.hears(&["A 2", "A 2", "A 3", "A 4"]).await;
     }
 
