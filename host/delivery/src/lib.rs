@@ -13,6 +13,7 @@
 mod acks;
 mod holdings;
 mod observe;
+mod outbound;
 mod plugin;
 mod queue;
 mod receiver;

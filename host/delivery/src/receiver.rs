@@ -10,7 +10,7 @@ use heptad_platform::delivery::subscription::{Subscription, SubscriptionKind, Su
 use heptad_store::OpenTx;
 
 use crate::webhook::Endpoint;
-use crate::{Shared, plugin};
+use crate::{Shared, outbound, plugin};
 
 /// What came of telling a receiver.
 pub(crate) enum Told {
@@ -59,6 +59,8 @@ pub(crate) enum Receiver {
     Plugin(Arc<Serving>, PermissionSet),
     /// A plugin that works at times of its own.
     Schedule(Arc<Serving>),
+    /// Servers that a plugin left requests for.
+    Outbound(Arc<Serving>),
     /// A server of the merchant's or publisher's own.
     Webhook(Box<Endpoint>),
 }
@@ -82,6 +84,14 @@ impl Receiver {
                 plugin(Point::EventHandle).await.map(|(plugin, granted)| Self::Plugin(plugin, granted))
             }
             SubscriptionKind::Schedule => plugin(Point::ScheduleRun).await.map(|(plugin, _)| Self::Schedule(plugin)),
+            SubscriptionKind::Outbound => {
+                let install = InstallId::parse(&subscription.owner).ok();
+                let plugin = match install {
+                    Some(install) => shared.runtime.installed(ctx, install).await.ok().flatten(),
+                    None => None,
+                };
+                plugin.map(Self::Outbound)
+            }
             SubscriptionKind::Webhook => match WebhookId::parse(&subscription.owner) {
                 Ok(id) => Endpoint::of(shared, ctx, id).await?.map(|endpoint| Self::Webhook(Box::new(endpoint))),
                 Err(_) => None,
@@ -97,7 +107,7 @@ impl Receiver {
                 needs.is_some_and(|permission| permission.is_none_or(|permission| granted.contains(permission)))
             }
             // What is told to an endpoint are ids; what is personal is filled in only where the owner wants it.
-            Self::Schedule(_) | Self::Webhook(_) => true,
+            Self::Schedule(_) | Self::Outbound(_) | Self::Webhook(_) => true,
         }
     }
 
@@ -105,7 +115,7 @@ impl Receiver {
     pub(crate) fn sees_profiles(&self) -> bool {
         match self {
             Self::Plugin(_, granted) => granted.contains(Permission::MembersProfileRead),
-            Self::Schedule(_) => false,
+            Self::Schedule(_) | Self::Outbound(_) => false,
             Self::Webhook(endpoint) => endpoint.sees_profiles(),
         }
     }
@@ -121,6 +131,7 @@ impl Receiver {
         match self {
             Self::Plugin(plugin, _) => Ok(plugin::tell(shared, ctx, plugin, event, how).await),
             Self::Schedule(plugin) => Ok(plugin::run(shared, ctx, plugin, event, how).await),
+            Self::Outbound(plugin) => outbound::send(shared, ctx, plugin, event, how).await,
             Self::Webhook(endpoint) => endpoint.tell(shared, ctx, event, how).await,
         }
     }

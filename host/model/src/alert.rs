@@ -87,6 +87,15 @@ pub const ALL: &[Alert] = &[
                 `database.connections`; on SQLite all writes share one connection, so move to PostgreSQL.",
     },
     Alert {
+        name: "HeptadPersonalDataHeldBack",
+        severity: Severity::Ticket,
+        when: "increase(heptad_outbound_blocked_total{reason=\"personal-data\"}[1h]) > 0",
+        seconds: 0,
+        says: "A plugin wanted to send a phone number to another server without the merchant's grant; it was held back.",
+        first: "Read the notice in the operators' inbox: it names plugin, version and host. Look at the version as a \
+                reviewer would, and disable the plugin if it has no reason for it.",
+    },
+    Alert {
         name: "HeptadSlow",
         severity: Severity::Ticket,
         when: "histogram_quantile(0.99, sum by (le) (rate(heptad_http_request_seconds_bucket{route=\"/v1/quotes\"}[5m]))) \

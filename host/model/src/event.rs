@@ -259,6 +259,11 @@ events! {
     ScheduleDue = "schedule.due" v 1 by "schedule"
         { schedule id("sch"), name text, at time, missed integer, cause text }
         "插件的定时任务到期", "It is time for what a plugin does on a schedule; told to that plugin alone";
+    PluginLogged = "plugin.logged" v 1 by "install"
+        { install id("ins"), plugin text, version text, point text, call id("cal"), outcome text }
+        "插件写了日志", "A plugin logged something; told to those alone who ask for it, with the lines while they are kept";
+    OutboundDue = "outbound.due" v 1 by "request" { request id("obr") }
+        "插件留下的请求待发送", "A request that a plugin left is to be sent; told to nobody else";
     WebhookTest = "webhook.test" v 1 by "webhook" { webhook id("whk") }
         "测试消息", "A test message";
     NoticePosted = "notice.posted" v 1 by "subject" { kind text, severity text, subject text }
@@ -271,9 +276,10 @@ impl EventType {
         self.row().name
     }
 
-    /// Whether anybody may ask for it: what is told to one receiver alone is not asked for.
+    /// Whether subscriptions may ask for it: not for what is told to one receiver alone, nor for logs, which would tell a
+    /// plugin that logs of its own doing.
     pub const fn is_for_all(self) -> bool {
-        !matches!(self, Self::ScheduleDue | Self::WebhookTest)
+        !matches!(self, Self::ScheduleDue | Self::OutboundDue | Self::WebhookTest | Self::PluginLogged)
     }
 
     /// The type with this name.

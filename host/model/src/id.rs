@@ -136,6 +136,8 @@ ids! {
     WebhookId = "whk", "webhook";
     /// What an endpoint's messages are signed with.
     WebhookSecretId = "whs", "webhook secret";
+    /// A request that a plugin left to be sent.
+    OutboundRequestId = "obr", "outbound request";
     /// What a plugin does at times.
     ScheduleId = "sch", "schedule";
     /// A line of the ledger of points.

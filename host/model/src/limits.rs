@@ -88,6 +88,12 @@ limits! {
     TenantConcurrency = "tenant-busy", "requests of the shop at the same time", "send fewer requests at once";
     /// Calls of an install at the same time.
     PluginConcurrency = "plugin-busy", "calls of the plugin at the same time", "answer faster";
+    /// Requests of an install to other servers at the same time.
+    OutboundConcurrency = "outbound-busy", "requests to other servers at the same time", "send one after the other";
+    /// Requests of an install to other servers in a minute.
+    OutboundRate = "outbound-rate", "requests to other servers a minute", "send less often, and more at once";
+    /// Requests of all plugins of a tenant to other servers in a day.
+    OutboundPerDay = "outbound-per-day", "requests of plugins to other servers a day (UTC) in the shop", "send again tomorrow, or buy more";
 }
 
 impl Limit {
@@ -190,6 +196,19 @@ pub struct Limits {
     pub plugin_concurrency: u32,
     /// Messages to a tenant's webhooks in a day (UTC).
     pub webhooks_per_day: u32,
+    /// Bytes of the body of a plugin's request to another server.
+    pub outbound_request_bytes: u64,
+    /// Bytes of the body of the answer.
+    pub outbound_response_bytes: u64,
+    /// Milliseconds of such a request, from its beginning to the last byte of the answer.
+    pub outbound_ms: u32,
+    /// Such requests of an install at the same time, in each process.
+    pub outbound_concurrency: u32,
+    /// Such requests of an install in a minute, in each process.
+    pub outbound_per_minute: u32,
+    /// Such requests of all plugins of a tenant in a day (UTC), in all processes together; as many as it likes when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbound_per_day: Option<u64>,
 }
 
 impl Default for Limits {
@@ -220,6 +239,12 @@ impl Default for Limits {
             waiting: 64,
             plugin_concurrency: 32,
             webhooks_per_day: 100_000,
+            outbound_request_bytes: 4 << 20,
+            outbound_response_bytes: 4 << 20,
+            outbound_ms: 10_000,
+            outbound_concurrency: 8,
+            outbound_per_minute: 600,
+            outbound_per_day: None,
         }
     }
 }
@@ -286,6 +311,12 @@ impl Limits {
             ("waiting", Some(self.waiting.into()), 0, 10_000),
             ("plugin_concurrency", Some(self.plugin_concurrency.into()), 1, 10_000),
             ("webhooks_per_day", Some(self.webhooks_per_day.into()), 0, 1_000_000_000),
+            ("outbound_request_bytes", Some(self.outbound_request_bytes), 0, 64 << 20),
+            ("outbound_response_bytes", Some(self.outbound_response_bytes), 0, 64 << 20),
+            ("outbound_ms", Some(self.outbound_ms.into()), 1, 60_000),
+            ("outbound_concurrency", Some(self.outbound_concurrency.into()), 1, 1_000),
+            ("outbound_per_minute", Some(self.outbound_per_minute.into()), 1, 1_000_000),
+            ("outbound_per_day", self.outbound_per_day, 1_000, 1 << 40),
         ];
         values.map(|(field, value, least, most)| LimitValue { field, value, least, most }).into()
     }

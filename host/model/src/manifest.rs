@@ -8,11 +8,13 @@ use crate::collection::{Collection, MAX_COLLECTIONS};
 use crate::cron::{Cron, Zone};
 use crate::event::EventType;
 use crate::filter::Filter;
+use crate::host::{HostWish, host_check};
 use crate::locale::Locale;
 use crate::permission::{Permission, PermissionSet};
 use crate::plugin_event::{MAX_EMITS, PluginEventType};
 use crate::points::Point;
 use crate::route::{RouteWish, route_check};
+use crate::secret::{SecretWish, secret_check};
 
 /// The version of the contract that this host serves; at 0.N a component needs exactly this N.
 pub const CONTRACT: &str = "0.1";
@@ -20,6 +22,8 @@ pub const CONTRACT: &str = "0.1";
 pub const MAX_MANIFEST: usize = 256 * 1024;
 /// The most subscriptions of a manifest, and the most schedules.
 pub const MAX_SUBSCRIPTIONS: usize = 32;
+/// The name of the subscription by which requests that a plugin leaves are sent.
+pub const OUTBOUND: &str = "outbound";
 /// The most seconds that a run of a schedule is left to chance.
 pub const MAX_JITTER: u32 = 3_600;
 /// The most types of events of a subscription.
@@ -61,6 +65,12 @@ pub struct Manifest {
     /// The HTTP requests that it answers, at the point `http.route`; of several that fit, the first counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<RouteWish>,
+    /// The hosts that it calls, at points where it may write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostWish>,
+    /// The secrets that the merchant gives it for requests to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretWish>,
     /// Memory of a call in MiB, 16 to 64; 16 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
@@ -258,6 +268,11 @@ impl Manifest {
             return Err(field("routes", "routes and the point `http.route` go together"));
         }
         route_check(&self.routes).map_err(|(path, problem)| field(path, problem))?;
+        if !self.hosts.is_empty() && self.points.iter().all(|point| point.row().kind.is_of_carts()) {
+            return Err(field("hosts", "nobody is called while a shopper waits: only at events, schedules and routes"));
+        }
+        host_check(&self.hosts, wishes).map_err(|(path, problem)| field(path, problem))?;
+        secret_check(&self.secrets, &self.hosts).map_err(|(path, problem)| field(path, problem))?;
         for locale in Locale::ALL {
             let tag = locale.tag();
             let Some(words) = self.locales.get(tag) else {
@@ -289,8 +304,9 @@ impl Manifest {
         }
         for (index, wish) in self.events.iter().enumerate() {
             let name = |name: &str| format!("events.{index}.{name}");
-            if !is_slug(&wish.name) || self.events[..index].iter().any(|other| other.name == wish.name) {
-                return Err(field(name("name"), "a short name that no other subscription has"));
+            let is_taken = wish.name == OUTBOUND || self.events[..index].iter().any(|other| other.name == wish.name);
+            if !is_slug(&wish.name) || is_taken {
+                return Err(field(name("name"), "a short name that no other subscription has, and not `outbound`"));
             }
             if wish.types.is_empty() || wish.types.len() > MAX_TYPES {
                 return Err(field(name("types"), "at least one type of event"));
@@ -319,7 +335,8 @@ impl Manifest {
         }
         for (index, wish) in self.schedules.iter().enumerate() {
             let name = |name: &str| format!("schedules.{index}.{name}");
-            let is_taken = self.schedules[..index].iter().any(|other| other.name == wish.name)
+            let is_taken = wish.name == OUTBOUND
+                || self.schedules[..index].iter().any(|other| other.name == wish.name)
                 || self.events.iter().any(|other| other.name == wish.name);
             if !is_slug(&wish.name) || is_taken {
                 return Err(field(name("name"), "a short name that no other schedule or subscription has"));
@@ -387,6 +404,16 @@ impl Manifest {
     /// The permissions without which the plugin is not installed.
     pub fn required(&self) -> PermissionSet {
         self.permissions.iter().filter(|wish| !wish.optional).map(|wish| wish.name).collect()
+    }
+
+    /// The hosts without which the plugin is not installed.
+    pub fn required_hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().filter(|wish| !wish.optional).map(|wish| wish.name.as_str())
+    }
+
+    /// Whether it names this host.
+    pub fn wishes_host(&self, name: &str) -> bool {
+        self.hosts.iter().any(|wish| wish.name == name)
     }
 
     /// The plugin's words in a language, else in the platform's default language.

@@ -115,6 +115,13 @@ pub const OUTBOUND_REQUESTS_TOTAL: Metric = counter(
     "Requests to others' servers, by on whose behalf (`webhook`, `plugin`, `enqueued`), and by what came of them: \
      `answered`, or the code of what went wrong.",
 );
+/// Requests to others that were held back.
+pub const OUTBOUND_BLOCKED_TOTAL: Metric = counter(
+    "heptad_outbound_blocked_total",
+    &["reason"],
+    "Requests of plugins that were held back for what is in them: `personal-data`, or `unreadable` where it could not be \
+     looked through.",
+);
 /// How long requests to others take.
 pub const OUTBOUND_SECONDS: Metric = seconds(
     "heptad_outbound_seconds",
@@ -265,6 +272,13 @@ pub const RETENTION_FAILURES_TOTAL: Metric = counter(
     "Rounds of removing what has expired that ended with an error; the next round goes on.",
 );
 
+/// What calls logged.
+pub const PLUGIN_LOGS_TOTAL: Metric = counter(
+    "heptad_plugin_logs_total",
+    &["outcome"],
+    "Calls that logged something, by what became of the lines: `kept` for a day, or `dropped` because the install had its \
+     120 of the minute, or too many waited.",
+);
 /// Recordings.
 pub const RECORDINGS_TOTAL: Metric = counter(
     "heptad_recordings_total",
@@ -404,6 +418,7 @@ pub const ALL: &[Metric] = &[
     HTTP_REQUEST_SECONDS,
     OUTBOUND_REQUESTS_TOTAL,
     OUTBOUND_SECONDS,
+    OUTBOUND_BLOCKED_TOTAL,
     HTTP_CONNECTIONS,
     HTTP_RATE_LIMITED_TOTAL,
     PLUGIN_CALLS_TOTAL,
@@ -439,6 +454,7 @@ pub const ALL: &[Metric] = &[
     DB_CONFLICTS_TOTAL,
     RETENTION_PURGED_TOTAL,
     RETENTION_FAILURES_TOTAL,
+    PLUGIN_LOGS_TOTAL,
     RECORDINGS_TOTAL,
     METERING_FLUSH_SECONDS,
     METERING_FLUSH_FAILURES_TOTAL,

@@ -149,6 +149,14 @@ permissions! {
     PlatformEventsHear = "platform.events.hear", Business, Read,
         [],
         "接收其他插件发出的事件", "Hear of other plugins' events";
+    /// Leaving requests to be sent.
+    PlatformOutboundEnqueue = "platform.outbound.enqueue", None, Write,
+        ["heptad:platform/outbound#enqueue"],
+        "留下请求，在写入生效后发送给它调用的服务器", "Leave requests to the servers that it calls, sent when what it wrote holds";
+    /// Sending personal data to the hosts that it calls.
+    PiiExport = "pii.export", Sensitive, Read,
+        [],
+        "把手机号等个人信息发送给它调用的服务器", "Send phone numbers and other personal data to the servers that it calls";
 }
 
 /// The functions that need no permission.

@@ -42,6 +42,16 @@ pub const DELIVERIES: Kept =
 /// Dead letters.
 pub const DEAD_LETTERS: Kept =
     kept("dead_letters", 30 * DAY, "死信，自放弃时起", "Dead letters, from when the event was given up");
+/// Requests that plugins left.
+pub const OUTBOUND_REQUESTS: Kept = kept(
+    "outbound_requests",
+    31 * DAY,
+    "插件留下而未能发送的请求，自留下时起",
+    "Requests that plugins left and that could not be sent, from when they were left",
+);
+/// What plugins logged.
+pub const PLUGIN_LOGS: Kept =
+    kept("plugin_logs", DAY, "插件日志的内容，自调用时起", "Lines that plugins logged, from the call");
 /// Replays.
 pub const REPLAYS: Kept = kept("replays", 30 * DAY, "重放，自发起时起", "Replays, from when they were asked for");
 /// Quotes with their traces.
@@ -95,6 +105,8 @@ pub const ALL: &[Kept] = &[
     EVENT_KEYS,
     DELIVERIES,
     DEAD_LETTERS,
+    OUTBOUND_REQUESTS,
+    PLUGIN_LOGS,
     REPLAYS,
     QUOTES,
     RECORDINGS,

@@ -74,6 +74,23 @@ impl Target {
         self.authority.as_str()
     }
 
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// The host in lower case, and the port where it is not the scheme's own.
+    pub(crate) fn name(&self) -> String {
+        let host = match self.literal() {
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
+            Some(IpAddr::V4(address)) => address.to_string(),
+            None => self.host().to_ascii_lowercase(),
+        };
+        match self.authority.port_u16() {
+            Some(port) if port != if self.is_tls { 443 } else { 80 } => format!("{host}:{port}"),
+            _ => host,
+        }
+    }
+
     fn port(&self) -> u16 {
         self.authority.port_u16().unwrap_or(if self.is_tls { 443 } else { 80 })
     }

@@ -78,6 +78,12 @@ impl By {
     }
 }
 
+/// The one way to write the host of an address: in lower case, with its port where that is not the scheme's own. An address
+/// of IPv6 is in brackets and in its short form.
+pub fn host_of(uri: &Uri) -> Result<String, SendError> {
+    Ok(Target::of(uri)?.name())
+}
+
 /// How much one request may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -142,6 +148,18 @@ impl Outbound {
         match target.literal() {
             Some(address) => self.allowed.check(address).map_err(SendError::Refused),
             None => Ok(()),
+        }
+    }
+
+    /// The same, and that nobody on the way reads along: `https`, or `http` to an address that is not of the public internet
+    /// and that the operator allows, for tests and development.
+    pub fn check_private(&self, uri: &Uri) -> Result<(), SendError> {
+        self.check(uri)?;
+        let target = Target::of(uri)?;
+        let is_here = |address| Ranges::NONE.check(address).is_err();
+        match target.is_tls() || target.literal().is_some_and(is_here) {
+            true => Ok(()),
+            false => Err(SendError::Address("it does not begin with https://")),
         }
     }
 

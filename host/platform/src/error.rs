@@ -109,6 +109,15 @@ pub enum PlatformError {
     /// Permissions were granted that the manifest does not ask for.
     #[error("the plugin does not ask for {}", names(.0))]
     PermissionNotAsked(Vec<Permission>),
+    /// A host without which the plugin does not work was not granted.
+    #[error("the plugin does not work without calling `{0}`")]
+    HostRequired(String),
+    /// So many requests of the plugin wait to be sent already.
+    #[error("{0} requests of the plugin wait to be sent already, which is the most")]
+    OutboundFull(i64),
+    /// A host was granted that the manifest does not name, or twice.
+    #[error("the plugin does not ask to call `{0}`, or it is named twice")]
+    HostNotAsked(String),
     /// The tenant has the plugin already.
     #[error("`{0}` is installed already")]
     AlreadyInstalled(String),
@@ -253,6 +262,9 @@ impl PlatformError {
             Self::ImportUnknown(_) => "import-unknown",
             Self::PermissionRequired(_) => "permission-required",
             Self::PermissionNotAsked(_) => "permission-not-asked",
+            Self::OutboundFull(_) => "outbound-full",
+            Self::HostRequired(_) => "host-required",
+            Self::HostNotAsked(_) => "host-not-asked",
             Self::AlreadyInstalled(_) => "already-installed",
             Self::PointFull { .. } => "point-full",
             Self::NotAPermutation(_) => "not-a-permutation",
@@ -291,6 +303,8 @@ impl PlatformError {
             | Self::ImportUnknown(_)
             | Self::PermissionRequired(_)
             | Self::PermissionNotAsked(_)
+            | Self::HostRequired(_)
+            | Self::HostNotAsked(_)
             | Self::NotAPermutation(_)
             | Self::KvKey { .. }
             | Self::KvValue { .. }
@@ -311,6 +325,7 @@ impl PlatformError {
             Self::TokenDenied { .. } => ErrorClass::Denied,
             Self::PointFull { .. }
             | Self::KvQuota(_)
+            | Self::OutboundFull(_)
             | Self::ScheduleFull(_)
             | Self::WebhookFull(_)
             | Self::CollectionsQuota { .. } => ErrorClass::Limit,
@@ -325,6 +340,7 @@ impl PlatformError {
             Self::Field { field, problem } => one(field, problem.clone()),
             Self::Settings(fields) | Self::NeedsSetup(fields) => fields.clone(),
             Self::PermissionRequired(_) | Self::PermissionNotAsked(_) => one("granted", self.to_string()),
+            Self::HostRequired(_) | Self::HostNotAsked(_) => one("hosts", self.to_string()),
             _ => Vec::new(),
         }
     }

@@ -39,11 +39,13 @@ pub enum NoticeKind {
     WebhookLimitNear,
     /// All messages of a day are used; the rest waits.
     WebhookLimit,
+    /// What a plugin wanted to send to another server was held back for what is in it.
+    OutboundBlocked,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BreakerOpened,
         Self::LimitNear,
         Self::PluginDisabled,
@@ -52,6 +54,7 @@ impl NoticeKind {
         Self::WebhookGone,
         Self::WebhookLimitNear,
         Self::WebhookLimit,
+        Self::OutboundBlocked,
     ];
 
     /// The word in the database and the API.
@@ -65,13 +68,18 @@ impl NoticeKind {
             Self::WebhookGone => "webhook-gone",
             Self::WebhookLimitNear => "webhook-limit-near",
             Self::WebhookLimit => "webhook-limit",
+            Self::OutboundBlocked => "outbound-blocked",
         }
     }
 
     /// How soon somebody should look.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::BreakerOpened | Self::WebhookFailing | Self::WebhookGone | Self::WebhookLimit => Severity::Critical,
+            Self::BreakerOpened
+            | Self::WebhookFailing
+            | Self::WebhookGone
+            | Self::WebhookLimit
+            | Self::OutboundBlocked => Severity::Critical,
             Self::LimitNear | Self::EventDead | Self::WebhookLimitNear => Severity::Warning,
             Self::PluginDisabled => Severity::Info,
         }

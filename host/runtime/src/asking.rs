@@ -49,6 +49,7 @@ impl Runtime {
             tape: Tape::recording(),
             effects: Effects::None,
             visitor: None,
+            delivery: None,
         };
         let asked = self.ask(&request, terms, ask).await;
         let _answered = ManuallyDrop::new(unanswered);
@@ -72,6 +73,9 @@ impl Runtime {
     pub(crate) fn note(&self, request: &Request<'_>, trace: &CallTrace, ran: Option<Ran<'_>>) -> Option<Call> {
         self.count(request, trace);
         let Ran { call, budget, allowed } = ran?;
+        if !trace.log.is_empty() {
+            self.reporter.logged(request.ctx.tenant(), trace);
+        }
         self.tell_breaker(request, trace, allowed);
         self.tell_near(request, trace, budget);
         Some(call)
@@ -107,9 +111,10 @@ impl Runtime {
             }
         };
         self.take_of_the_day(request, &installed).await?;
-        let Terms { lines, at, tape, effects, visitor } = terms;
+        let Terms { lines, at, tape, effects, visitor, delivery } = terms;
         let budget = Budget::new(&installed.limits, point, installed.memory_mib, lines);
-        let sandbox = Sandbox { installed: installed.clone(), code, point, at, budget, tape, effects, visitor };
+        let sandbox =
+            Sandbox { installed: installed.clone(), code, point, at, budget, tape, effects, visitor, delivery };
         let (answer, call) = self.run(ctx, sandbox, until, &ask).await?;
         Ok((answer, Ran { call, budget, allowed }))
     }
@@ -145,7 +150,7 @@ impl Runtime {
         ask: &A,
     ) -> Result<(Answer<A::Reply>, Call), NoCall> {
         let id = CallId::generate(&self.env);
-        let Sandbox { installed, code, point, at, budget, tape, effects, visitor } = sandbox;
+        let Sandbox { installed, code, point, at, budget, tape, effects, visitor, delivery } = sandbox;
         let limits = &installed.limits;
         let kind = point.row().kind;
         let (slots, running) = match kind {
@@ -167,8 +172,9 @@ impl Runtime {
         let origin = Origin { actor, ..ctx.origin().clone() };
         let ctx = origin.for_tenant(ctx.tenant().clone());
         let seed = Seed::Derived(self.key, id);
-        let sources = Sources { store: self.store.clone(), seed, tape, effects, visitor };
-        let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
+        let egress = self.egress.clone();
+        let sources = Sources { store: self.store.clone(), seed, tape, effects, visitor, delivery, egress };
+        let call = Call::new(id, ctx, installed.clone(), point, at, budget, sources);
         let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
         Ok(span::around(id, &installed.serving, point, running).await)
     }
@@ -293,6 +299,8 @@ pub(crate) struct Terms {
     pub(crate) effects: Effects,
     /// Who sent the HTTP request that it answers.
     pub(crate) visitor: Option<Arc<Visitor>>,
+    /// What names the delivery that it is told of, the same at each attempt.
+    pub(crate) delivery: Option<String>,
 }
 
 /// What a call that ran leaves to be noted.
@@ -327,4 +335,5 @@ pub(crate) struct Sandbox<'a> {
     pub(crate) tape: Tape,
     pub(crate) effects: Effects,
     pub(crate) visitor: Option<Arc<Visitor>>,
+    pub(crate) delivery: Option<String>,
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::effects::Effects;
+use crate::egress::left::may_leave;
+use crate::egress::{Egress, Refusal, Sender};
 use crate::imports::wasi::{Seed, Wasi};
 use crate::installs::Installed;
 use crate::limits::{Budget, Limiter};
@@ -16,8 +18,10 @@ use heptad_capabilities::extensions::LimitReached;
 use heptad_model::id::CallId;
 use heptad_model::page::PageError;
 use heptad_model::permission::Permission;
-use heptad_model::{Ctx, Limit, Millis};
+use heptad_model::{Ctx, Limit, Millis, Point};
+use heptad_outbound::By;
 use heptad_platform::PlatformError;
+use heptad_platform::enqueued::EnqueuedRequest;
 use heptad_store::dialect::Dialect;
 use heptad_store::{AsStoreError, Store, Tx};
 use serde::Serialize;
@@ -35,6 +39,10 @@ pub(crate) struct Sources {
     pub(crate) effects: Effects,
     /// Who sent the HTTP request that is being answered.
     pub(crate) visitor: Option<Arc<Visitor>>,
+    /// What names the delivery that it is told of.
+    pub(crate) delivery: Option<String>,
+    /// The way to other servers.
+    pub(crate) egress: Arc<Egress>,
 }
 
 /// The data of a sandbox: who calls, what it may do, and what it has done so far.
@@ -45,6 +53,8 @@ pub struct Call {
     pub(crate) ctx: Ctx,
     /// The plugin as the tenant has it.
     pub(crate) installed: Arc<Installed>,
+    /// Where it is asked.
+    point: Point,
     /// The moment at which the guest's clock stands.
     pub(crate) at: Millis,
     /// Memory and tables.
@@ -73,6 +83,10 @@ pub struct Call {
     pub(crate) visitor: Option<Arc<Visitor>>,
     budget: Budget,
     store: Store,
+    egress: Arc<Egress>,
+    /// What names the delivery, and how many requests it has sent.
+    delivery: Option<String>,
+    requests: u32,
     log: Vec<String>,
     log_bytes: usize,
 }
@@ -82,16 +96,18 @@ impl Call {
         id: CallId,
         ctx: Ctx,
         installed: Arc<Installed>,
+        point: Point,
         at: Millis,
         budget: Budget,
         sources: Sources,
     ) -> Self {
-        let Sources { store, seed, tape, effects, visitor } = sources;
+        let Sources { store, seed, tape, effects, visitor, delivery, egress } = sources;
         let begun = installed.rate.now();
         Self {
             id,
             ctx,
             installed,
+            point,
             at,
             limiter: Limiter::new(&budget),
             wasi: Wasi::new(seed, budget.handles),
@@ -107,6 +123,9 @@ impl Call {
             visitor,
             budget,
             store,
+            egress,
+            delivery,
+            requests: 0,
             log: Vec::new(),
             log_bytes: 0,
         }
@@ -224,6 +243,35 @@ impl Call {
         }
     }
 
+    /// Who sends the call's next request to another server, if it may send any now.
+    pub(crate) fn sender(&mut self) -> Result<Sender, Refusal> {
+        if !self.effects.may_write() {
+            return Err(Refusal::Calculating);
+        }
+        if self.effects.is_open() {
+            return Err(Refusal::Writing);
+        }
+        self.requests += 1;
+        Ok(Sender {
+            egress: self.egress.clone(),
+            ctx: self.ctx.clone(),
+            installed: self.installed.clone(),
+            call: self.id,
+            point: self.point,
+            by: By::Plugin,
+            until: self.until,
+            key: self.delivery.as_ref().map(|delivery| format!("{delivery}.{}", self.requests)),
+        })
+    }
+
+    /// Whether the call may leave a request to be sent.
+    pub(crate) fn may_leave(&self, request: &EnqueuedRequest) -> Result<(), HostError> {
+        may_leave(&self.egress, &self.installed, request).map_err(|refusal| match &refusal {
+            Refusal::Malformed(_) | Refusal::Sending(_) => HostError::invalid(refusal.code(), refusal),
+            refusal => HostError::denied(refusal.code(), refusal),
+        })
+    }
+
     /// Which database it writes to.
     pub(crate) fn dialect(&self) -> Dialect {
         self.store.dialect()
@@ -262,6 +310,9 @@ impl Call {
 
     /// The log, with what the guest wrote to its standard output and error behind it.
     pub(crate) fn take_log(&mut self) -> Vec<String> {
+        for line in self.wasi.take_refusals() {
+            self.log(line);
+        }
         for line in self.wasi.take_output().lines() {
             self.log(line.to_owned());
         }

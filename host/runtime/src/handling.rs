@@ -35,6 +35,14 @@ pub struct Handled {
     pub retry_at: Option<Millis>,
 }
 
+/// At which point a plugin is told, and of which delivery.
+struct Telling {
+    point: Point,
+    attempt: u32,
+    /// The same at each attempt.
+    name: String,
+}
+
 impl Runtime {
     /// The tenant's plugin of this install with what it was granted, if it is enabled and serves the point.
     pub async fn handler(
@@ -49,22 +57,32 @@ impl Runtime {
         Ok(installed.map(|installed| (serving, installed.allowed)))
     }
 
+    /// The tenant's plugin of this install, if it is enabled.
+    pub async fn installed(
+        &self,
+        ctx: &Ctx,
+        install: InstallId,
+    ) -> Result<Option<Arc<Serving>>, ExtensionsUnavailable> {
+        self.installs.enabled(ctx, install).await
+    }
+
     /// Tells the plugin of an event.
     pub async fn handle(&self, ctx: &Ctx, serving: &Serving, delivery: &EventDelivery) -> Handled {
-        self.tell(ctx, serving, Point::EventHandle, delivery.attempt, Handle { delivery }).await
+        let told = Telling { point: Point::EventHandle, attempt: delivery.attempt, name: delivery.name() };
+        self.tell(ctx, serving, told, Handle { delivery }).await
     }
 
     /// Lets the plugin do what is due.
     pub async fn run_due(&self, ctx: &Ctx, serving: &Serving, due: &Due) -> Handled {
-        self.tell(ctx, serving, Point::ScheduleRun, due.attempt, Run { due }).await
+        let told = Telling { point: Point::ScheduleRun, attempt: due.attempt, name: due.run.to_string() };
+        self.tell(ctx, serving, told, Run { due }).await
     }
 
     async fn tell<A: Ask<Reply = ()>>(
         &self,
         ctx: &Ctx,
         serving: &Serving,
-        point: Point,
-        attempt: u32,
+        Telling { point, attempt, name }: Telling,
         ask: A,
     ) -> Handled {
         let (now, begun) = (self.env.now(), Instant::now());
@@ -74,7 +92,7 @@ impl Runtime {
         let unanswered = Unanswered { runtime: self, request: &request };
         let payer = self.ration.payer(ctx.tenant().id, serving.install);
         let effects = Effects::writing(Arc::new(Deadline::new(until)), payer);
-        let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects, visitor: None };
+        let terms = Terms { lines: 0, at: now, tape: Tape::counting(), effects, visitor: None, delivery: Some(name) };
         let asked = self.ask(&request, terms, ask).await;
         let _answered = ManuallyDrop::new(unanswered);
         let (answer, ran, retry_at) = match asked {

@@ -12,13 +12,16 @@ use heptad_capabilities::extensions::{ExtensionsUnavailable, Serving};
 use heptad_model::id::{InstallId, TenantId};
 use heptad_model::{Ctx, Env, Limits, Origin, PermissionSet, Point};
 use heptad_platform::breaker::breaker_list;
+use heptad_platform::install::OpenSecret;
 use heptad_platform::limit_profile::limits_of_tenant;
 use heptad_platform::{Install, PlatformError, generation, install_list};
 use heptad_store::{Store, StoreError};
 use rustc_hash::FxHashMap;
+use tokio::sync::OnceCell;
 
 use crate::breaker::Breakers;
 use crate::code::Code;
+use crate::egress::Share;
 use crate::observe;
 use crate::rate::Rate;
 
@@ -45,6 +48,12 @@ pub struct Installed {
     pub(crate) code: OnceLock<Arc<Code>>,
     /// The rate of its host calls; a change of the install does not refill it.
     pub(crate) rate: Arc<Rate>,
+    /// The hosts that it names and may call.
+    pub(crate) hosts: Vec<String>,
+    /// What it may send to them; a change of the install does not refill it.
+    pub(crate) share: Arc<Share>,
+    /// What the merchant gave for requests to them, once it was asked for.
+    pub(crate) secrets: OnceCell<Vec<OpenSecret>>,
     /// The install's epoch, for its breakers.
     pub(crate) epoch: i64,
 }
@@ -108,6 +117,17 @@ impl Installs {
         Ok(plugins.enabled.iter().filter(serves).map(|installed| installed.serving.clone()).collect())
     }
 
+    /// The enabled plugin of this install.
+    pub(crate) async fn enabled(
+        &self,
+        ctx: &Ctx,
+        install: InstallId,
+    ) -> Result<Option<Arc<Serving>>, ExtensionsUnavailable> {
+        let plugins = self.plugins(ctx).await?;
+        let found = plugins.enabled.iter().find(|installed| installed.serving.install == install);
+        Ok(found.map(|installed| installed.serving.clone()))
+    }
+
     /// The plugin of a serving, if it still is what it was then.
     pub(crate) async fn find(
         &self,
@@ -163,7 +183,7 @@ impl Installs {
             let known = known.iter().find(|known| known.serving.install == install.id);
             match known {
                 Some(known) if known.is(&install, &limits) => known.clone(),
-                _ => Arc::new(Installed::of(install, limits.clone(), known.map(|known| known.rate.clone()))),
+                _ => Arc::new(Installed::of(install, limits.clone(), known.map(Arc::as_ref))),
             }
         });
         let enabled = enabled.collect();
@@ -198,7 +218,10 @@ impl Installed {
             settings: "{}".into(),
             memory_mib: *heptad_model::manifest::MEMORY_MIB.end(),
             code: OnceLock::new(),
-            rate: Arc::new(Rate::new(limits.host_calls_per_second)),
+            rate: Arc::new(Rate::per_second(limits.host_calls_per_second)),
+            hosts: Vec::new(),
+            share: Arc::new(Share::new(limits.outbound_concurrency, limits.outbound_per_minute)),
+            secrets: OnceCell::new(),
             limits,
             epoch: 0,
         }
@@ -211,12 +234,18 @@ impl Installed {
             && *self.limits == *limits
     }
 
-    fn of(install: Install, limits: Arc<Limits>, rate: Option<Arc<Rate>>) -> Self {
+    fn of(install: Install, limits: Arc<Limits>, known: Option<&Self>) -> Self {
         let per_second = limits.host_calls_per_second;
-        let rate = rate.filter(|rate| rate.per_second() == per_second);
+        let rate = known.map(|known| known.rate.clone()).filter(|rate| rate.count() == per_second);
+        let (concurrency, per_minute) = (limits.outbound_concurrency, limits.outbound_per_minute);
+        let share = known.map(|known| known.share.clone()).filter(|share| share.is(concurrency, per_minute));
+        let hosts = install.hosts.iter().filter(|host| install.manifest.wishes_host(host)).cloned().collect();
         Self {
             code: OnceLock::new(),
-            rate: rate.unwrap_or_else(|| Arc::new(Rate::new(per_second))),
+            hosts,
+            rate: rate.unwrap_or_else(|| Arc::new(Rate::per_second(per_second))),
+            secrets: OnceCell::new(),
+            share: share.unwrap_or_else(|| Arc::new(Share::new(concurrency, per_minute))),
             limits,
             epoch: install.epoch(),
             allowed: install.manifest.wishes().both(install.granted),

@@ -17,6 +17,7 @@ pub mod compile;
 pub mod components;
 mod deadline;
 mod effects;
+mod egress;
 pub mod engine;
 mod handling;
 mod imports;
@@ -40,6 +41,7 @@ mod serving;
 mod span;
 pub mod tape;
 
+pub use egress::left::{NotSent, Sent};
 pub use handling::{Handled, REFUSED};
 pub use package::{Inspected, Package, PackageError};
 pub use points::event_handler::EventDelivery;

@@ -83,6 +83,11 @@ pub(crate) fn recording(outcome: &'static str) {
     counter!(metric::RECORDINGS_TOTAL.name, "outcome" => outcome).increment(1);
 }
 
+/// What a call logged: kept, or dropped because there was too much.
+pub(crate) fn log(outcome: &'static str) {
+    counter!(metric::PLUGIN_LOGS_TOTAL.name, "outcome" => outcome).increment(1);
+}
+
 /// A flush of what was metered, and in how many shops it failed.
 pub(crate) fn flushed(took: Duration, failures: u64) {
     histogram!(metric::METERING_FLUSH_SECONDS.name).record(took);
@@ -97,6 +102,11 @@ pub(crate) fn usage(by_label: &BTreeMap<String, Usage>) {
         counter!(metric::PLUGIN_USAGE_FAILURES_TOTAL.name, "plugin" => plugin.clone()).increment(failures);
         counter!(metric::PLUGIN_USAGE_FUEL_TOTAL.name, "plugin" => plugin.clone()).increment(usage.fuel);
     }
+}
+
+/// A request to another server that was held back for what is in it.
+pub(crate) fn outbound_blocked(reason: &'static str) {
+    counter!(metric::OUTBOUND_BLOCKED_TOTAL.name, "reason" => reason).increment(1);
 }
 
 /// A notice that was put into inboxes.

@@ -1,4 +1,4 @@
-//! Calls that are sold by the day: this process's lots of them.
+//! What is sold by the day (calls of plugins, their requests to other servers): this process's lots of it.
 //!
 //! A call takes one from memory. When a lot is used up the next one is leased apart, and meanwhile calls go on for another
 //! lot and no further: so all processes together go beyond the limit by at most a lot each, and a database that does not
@@ -15,8 +15,9 @@ use heptad_store::{Store, StoreError, Tx};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
-/// The quota's name in the database.
-const CALLS: &str = "plugin-calls";
+/// The names of quotas in the database: calls of plugins, and what they send to other servers.
+pub const CALLS: &str = "plugin-calls";
+pub(crate) const OUTBOUND: &str = "plugin-outbound";
 /// The day's are so many lots; a lot is at most so large.
 const LOTS: i64 = 100;
 const LARGEST: i64 = 1_000;
@@ -41,8 +42,9 @@ pub enum Taken {
     Spent,
 }
 
-/// The lots of a process.
+/// The lots of a process, of one quota.
 pub struct Quotas {
+    name: &'static str,
     store: Store,
     env: Env,
     counted: Mutex<FxHashMap<TenantId, Counted>>,
@@ -75,8 +77,8 @@ pub fn lot(most: u64) -> i64 {
 
 impl Quotas {
     /// None leased yet.
-    pub fn new(store: Store, env: Env) -> Arc<Self> {
-        Arc::new(Self { store, env, counted: Mutex::default(), leased: Notify::new() })
+    pub fn new(name: &'static str, store: Store, env: Env) -> Arc<Self> {
+        Arc::new(Self { name, store, env, counted: Mutex::default(), leased: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, FxHashMap<TenantId, Counted>> {
@@ -129,10 +131,10 @@ impl Quotas {
     async fn lease(&self, tenant: Arc<Tenant>, day: i64, lot: i64, most: u64) {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let ctx = Origin::system("quotas", self.env.clone()).for_tenant(tenant.clone());
-        let lease = async |mut tx: Tx| quota_lease(&mut tx, CALLS, day, lot, most).await;
+        let lease = async |mut tx: Tx| quota_lease(&mut tx, self.name, day, lot, most).await;
         let leased: Result<Lot, StoreError> = self.store.write(&ctx, lease).await;
         if let Err(error) = &leased {
-            tracing::warn!(%error, tenant = %tenant.id, "no calls can be leased: {error}");
+            tracing::warn!(%error, tenant = %tenant.id, "nothing of {} can be leased: {error}", self.name);
             tokio::time::sleep(FAILED).await;
         }
         let mut all = self.lock();
@@ -160,10 +162,10 @@ impl Quotas {
         let unused: Vec<Counted> = self.lock().drain().map(|(_, counted)| counted).collect();
         for Counted { tenant, day, left, .. } in unused.into_iter().filter(|counted| counted.left > 0) {
             let ctx = Origin::system("quotas", self.env.clone()).for_tenant(tenant);
-            let give_back = async |mut tx: Tx| quota_give_back(&mut tx, CALLS, day, left).await;
+            let give_back = async |mut tx: Tx| quota_give_back(&mut tx, self.name, day, left).await;
             let done: Result<(), StoreError> = self.store.write(&ctx, give_back).await;
             if let Err(error) = done {
-                tracing::warn!(%error, "calls that were not used are not given back: {error}");
+                tracing::warn!(%error, "what was not used of {} is not given back: {error}", self.name);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! are what the change does. The recorded result is not looked at before the replay is done.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::Serving;
@@ -90,14 +90,11 @@ impl Runtime {
         };
         let limits = Arc::new(recording.limits.clone());
         let installed = Arc::new(Installed {
-            serving: Arc::new(serving),
             allowed: recording.allowed,
             settings: recording.settings.as_str().into(),
             memory_mib: recording.memory_mib,
-            code: OnceLock::new(),
-            rate: Arc::new(Rate::new(u32::MAX)),
-            limits,
-            epoch: 0,
+            rate: Arc::new(Rate::per_second(u32::MAX)),
+            ..Installed::trial(Arc::new(serving), limits)
         });
         let (point, cart) = (recording.point, &recording.cart);
         let (result, unused_calls) = match point {
@@ -140,8 +137,16 @@ impl Runtime {
         let ctx = Origin { actor, locale: recording.reader, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone());
         let tape = Tape::replaying(recording.entries.clone());
         let seed = Seed::Recorded(recording.seed);
-        let sources = Sources { store: self.store.clone(), seed, tape, effects: Effects::None, visitor: None };
-        let call = Call::new(recording.call, ctx, installed, recording.cart.at, budget, sources);
+        let sources = Sources {
+            store: self.store.clone(),
+            seed,
+            tape,
+            effects: Effects::None,
+            visitor: None,
+            delivery: None,
+            egress: self.egress.clone(),
+        };
+        let call = Call::new(recording.call, ctx, installed, recording.point, recording.cart.at, budget, sources);
         let until = Instant::now() + WALL;
         let (answer, call) = sandbox::run(&self.engine, code, call, budget, recording.point, until, ask).await;
         (RecordedResult::of(&answer), call.tape.unused())

@@ -1,20 +1,22 @@
-//! What calls leave behind, written off their path: usage, recordings, breakers, notices.
+//! What calls leave behind, written off their path: usage, recordings, breakers, notices, and the audit rows of what they
+//! sent to other servers.
 //!
-//! A call puts it here and goes on. Breakers and recordings are written within a second, usage every ten; a clean stop
-//! writes all. What is full is dropped and counted, never waited for.
+//! A call puts it here and goes on. Usage is written every ten seconds, the rest within one; a clean stop writes all. What
+//! is full is dropped and counted, never waited for; but while audit rows are behind, nothing is sent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use heptad_capabilities::extensions::LimitReached;
+use heptad_capabilities::extensions::{CallTrace, LimitReached};
 use heptad_model::id::{InstallId, TenantId};
-use heptad_model::time::span::HOUR;
-use heptad_model::{Env, Limit, Manifest, Origin, Point, Tenant};
+use heptad_model::time::span::{HOUR, MINUTE};
+use heptad_model::{Actor, Env, Limit, Manifest, Origin, Point, Tenant};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, BreakerState, breaker_put};
 use heptad_platform::metering::{Usage, usage_add};
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
+use heptad_platform::plugin_log::{PluginLog, plugin_logs_put};
 use heptad_platform::vault::Vault;
 use heptad_store::{Store, Tx};
 use serde_json::json;
@@ -22,6 +24,7 @@ use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::busiest::Busiest;
+use crate::egress::Departure;
 use crate::meter::Meter;
 use crate::observe;
 use crate::recording::{self, Quotas, Recording};
@@ -39,6 +42,14 @@ const RECORDINGS: usize = 256;
 const RECORDING_BYTES: usize = 64 << 20;
 /// How many notices and breakers wait at most.
 const SIGNALS: usize = 4_096;
+/// How many calls' logs wait at most, how many of an install are taken in a minute, and how many bytes of each.
+const LOGS: usize = 1_024;
+const LOGS_PER_MINUTE: u32 = 120;
+const LOG_BYTES: usize = 8 << 10;
+/// While so many audit rows wait, nothing more is sent.
+const DEPARTURES: usize = 16_384;
+/// How many of them are written in a transaction.
+const DEPARTURES_AT_ONCE: usize = 500;
 
 /// Something that people are to know.
 #[derive(Debug)]
@@ -47,6 +58,8 @@ pub(crate) enum Signal {
     Breaker { breaker: Breaker, epoch: i64, plugin: String, version: String },
     /// A call came near a limit.
     Near { install: InstallId, plugin: String, version: String, point: Point, used: u64, limit: LimitReached },
+    /// What a call wanted to send was held back for what is in it.
+    Blocked { install: InstallId, plugin: String, version: String, host: String, code: &'static str },
 }
 
 /// What waits to be written.
@@ -55,6 +68,10 @@ struct Pending {
     signals: Vec<(Arc<Tenant>, Signal)>,
     recordings: Vec<(Arc<Tenant>, Recording)>,
     recording_bytes: usize,
+    departures: Vec<(Arc<Tenant>, Departure)>,
+    logs: Vec<(Arc<Tenant>, PluginLog)>,
+    /// How many logs of an install were taken in a minute.
+    logged: HashMap<InstallId, (i64, u32)>,
     /// Notices of limits that were sent, so that each is sent once an hour and process.
     near: HashMap<(InstallId, Limit), i64>,
     quotas: Quotas,
@@ -147,6 +164,56 @@ impl Reporter {
         }
     }
 
+    /// Keeps what a call logged, as far as there is room and the install has not had its share of this minute.
+    pub(crate) fn logged(&self, tenant: &Arc<Tenant>, trace: &CallTrace) {
+        let minute = self.env.now().as_millis() / MINUTE;
+        let mut pending = self.lock();
+        if pending.logged.len() >= SIGNALS {
+            pending.logged.retain(|_, (of, _)| *of == minute);
+        }
+        let (of, taken) = pending.logged.entry(trace.install).or_insert((minute, 0));
+        if *of != minute {
+            (*of, *taken) = (minute, 0);
+        }
+        *taken += 1;
+        if *taken > LOGS_PER_MINUTE || pending.logs.len() >= LOGS {
+            return observe::log("dropped");
+        }
+        let mut left = LOG_BYTES;
+        let lines = trace.log.iter().map_while(|line| {
+            let end = (0..=line.len().min(left)).rev().find(|end| line.is_char_boundary(*end)).unwrap_or_default();
+            left -= end;
+            (end > 0 || line.is_empty()).then(|| line[..end].to_owned())
+        });
+        let log = PluginLog {
+            install: trace.install,
+            plugin: trace.plugin.clone(),
+            version: trace.version.clone(),
+            point: trace.point,
+            call: trace.call,
+            outcome: observe::word(&trace.outcome).to_owned(),
+            lines: lines.collect(),
+        };
+        pending.logs.push((tenant.clone(), log));
+        observe::log("kept");
+    }
+
+    /// Whether there is room for the audit rows of more requests.
+    pub(crate) fn takes_departures(&self) -> bool {
+        self.lock().departures.len() < DEPARTURES
+    }
+
+    /// Puts down a request to another server; those that are on their way when there is no more room are taken, too.
+    pub(crate) fn departed(&self, tenant: &Arc<Tenant>, departure: Departure) {
+        self.lock().departures.push((tenant.clone(), departure));
+    }
+
+    /// Tells that something was held back: at once, since people wait for it.
+    pub(crate) fn blocked(&self, tenant: &Arc<Tenant>, signal: Signal) {
+        self.lock().signal(tenant, signal);
+        self.urgent.notify_one();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,11 +254,14 @@ impl Reporter {
 
     async fn report(&self) {
         let _reporting = self.reporting.lock().await;
-        let (signals, recordings) = {
+        let (signals, recordings, departures, logs) = {
             let mut pending = self.lock();
             pending.recording_bytes = 0;
-            (std::mem::take(&mut pending.signals), std::mem::take(&mut pending.recordings))
+            let Pending { signals, recordings, departures, logs, .. } = &mut *pending;
+            (std::mem::take(signals), std::mem::take(recordings), std::mem::take(departures), std::mem::take(logs))
         };
+        self.keep_logs(logs).await;
+        self.put_down(departures).await;
         for (tenant, signals) in by_tenant(signals) {
             let ctx = Origin::system("reporter", self.env.clone()).for_tenant(tenant.clone());
             let write = async |mut tx: Tx| {
@@ -222,6 +292,45 @@ impl Reporter {
                     tracing::error!(tenant = %tenant.id, call = %recording.call, %error, "a call is not recorded");
                 }
             }
+        }
+    }
+
+    /// Writes the audit rows of what was sent, each in its plugin's name; what cannot be written is written later.
+    async fn put_down(&self, departures: Vec<(Arc<Tenant>, Departure)>) {
+        for (tenant, departures) in by_tenant(departures) {
+            let mut by_install: BTreeMap<InstallId, Vec<Departure>> = BTreeMap::new();
+            for departure in departures {
+                by_install.entry(departure.install).or_default().push(departure);
+            }
+            for (install, departures) in by_install {
+                for batch in departures.chunks(DEPARTURES_AT_ONCE) {
+                    self.put_down_batch(&tenant, install, batch).await;
+                }
+            }
+        }
+    }
+
+    async fn keep_logs(&self, logs: Vec<(Arc<Tenant>, PluginLog)>) {
+        for (tenant, logs) in by_tenant(logs) {
+            let ctx = Origin::system("reporter", self.env.clone()).for_tenant(tenant.clone());
+            let keep = async |mut tx: Tx| plugin_logs_put(&mut tx, &logs).await;
+            if let Err(error) = self.store.write(&ctx, keep).await {
+                tracing::error!(tenant = %tenant.id, %error, "what plugins of {} logged is lost", tenant.id);
+            }
+        }
+    }
+
+    async fn put_down_batch(&self, tenant: &Arc<Tenant>, install: InstallId, batch: &[Departure]) {
+        let origin = Origin { actor: Actor::Plugin(install), ..Origin::system("reporter", self.env.clone()) };
+        let write = async |mut tx: Tx| {
+            for departure in batch {
+                tx.audit(departure.action(), install, departure).await?;
+            }
+            Ok::<_, PlatformError>(())
+        };
+        if let Err(error) = self.store.write(&origin.for_tenant(tenant.clone()), write).await {
+            tracing::error!(tenant = %tenant.id, %error, "what plugins of {} sent is put down later", tenant.id);
+            self.lock().departures.extend(batch.iter().map(|one| (tenant.clone(), one.clone())));
         }
     }
 
@@ -272,6 +381,11 @@ async fn tell(tx: &mut Tx, signal: &Signal) -> Result<(), PlatformError> {
             let dedup = format!("limit:{install}:{}", limit.limit);
             (NoticeIn { kind: NoticeKind::LimitNear, subject: install.to_string(), dedup, detail }, plugin)
         }
+        Signal::Blocked { install, plugin, version, host, code } => {
+            let detail = json!({"plugin": plugin, "version": version, "host": host, "code": code});
+            let dedup = format!("outbound:{install}:{host}");
+            (NoticeIn { kind: NoticeKind::OutboundBlocked, subject: install.to_string(), dedup, detail }, plugin)
+        }
     };
     notice_post(tx, Audience::Merchant, &notice).await?;
     observe::notice(notice.kind);
@@ -283,7 +397,7 @@ async fn tell(tx: &mut Tx, signal: &Signal) -> Result<(), PlatformError> {
         detail.remove("message");
     }
     notice_post(tx, Audience::PublisherOf(plugin), &of_plugin).await?;
-    if of_plugin.kind == NoticeKind::BreakerOpened {
+    if matches!(of_plugin.kind, NoticeKind::BreakerOpened | NoticeKind::OutboundBlocked) {
         notice_post(tx, Audience::Operators, &of_plugin).await?;
     }
     Ok(())

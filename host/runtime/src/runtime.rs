@@ -24,6 +24,7 @@ use crate::code::{Code, CodeError, Codes};
 use crate::compile::Compiler;
 use crate::components::{Bucket, ComponentError, Components};
 use crate::effects::{Effects, write_time};
+use crate::egress::Egress;
 use crate::engine::{self, HANDLERS, POOL_SIZE, ROUTES};
 use crate::imports;
 use crate::installs::{Installed, Installs, READ_EVERY};
@@ -33,7 +34,7 @@ use crate::package::{Inspected, Package, PackageError};
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
 use crate::points::{Ask, absent};
-use crate::quota::Quotas;
+use crate::quota::{CALLS, OUTBOUND, Quotas};
 use crate::ration::Ration;
 use crate::reporter::Reporter;
 use crate::tape::Tape;
@@ -130,7 +131,7 @@ pub struct Runtime {
     pub(crate) env: Env,
     pub(crate) key: [u8; 32],
     pub(crate) vault: Vault,
-    outbound: Outbound,
+    pub(crate) egress: Arc<Egress>,
     limits: Arc<Limits>,
     pub(crate) record_one_in: u64,
     pub(crate) answered: AtomicU64,
@@ -148,8 +149,10 @@ pub struct Runtime {
     /// Sandboxes for HTTP requests, by install: they may take long, and neither shoppers nor events wait for them.
     pub(crate) route_slots: Admission<InstallId>,
     pub(crate) breakers: Arc<Breakers>,
-    pub(crate) reporter: Reporter,
+    pub(crate) reporter: Arc<Reporter>,
+    /// Calls that are sold by the day, and requests to other servers.
     pub(crate) quotas: Arc<Quotas>,
+    outbound_quotas: Arc<Quotas>,
     /// This process has made a change that others keep in memory.
     changed: Notify,
 }
@@ -165,16 +168,26 @@ impl Runtime {
         let (limits, breakers) = (Arc::new(options.limits), Arc::new(Breakers::default()));
         let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
         let ration = Arc::new(Ration::new(write_time(store.dialect())));
+        let reporter = Arc::new(Reporter::new(store.clone(), env.clone(), options.vault.clone()));
+        let outbound_quotas = Quotas::new(OUTBOUND, store.clone(), env.clone());
+        let egress = Egress::new(
+            options.outbound,
+            store.clone(),
+            options.vault.clone(),
+            reporter.clone(),
+            outbound_quotas.clone(),
+        );
         let runtime = Self {
             engine,
             installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),
-            quotas: Quotas::new(store.clone(), env.clone()),
-            reporter: Reporter::new(store.clone(), env.clone(), options.vault.clone()),
+            quotas: Quotas::new(CALLS, store.clone(), env.clone()),
+            egress: Arc::new(egress),
+            outbound_quotas,
+            reporter,
             store,
             env,
             key: options.key,
             vault: options.vault,
-            outbound: options.outbound,
             limits,
             record_one_in: options.record_one_in.into(),
             answered: AtomicU64::new(0),
@@ -210,7 +223,7 @@ impl Runtime {
 
     /// Writes now what waits to be written: the last act of a clean stop.
     pub async fn flush(&self) {
-        tokio::join!(self.reporter.flush(), self.quotas.give_back());
+        tokio::join!(self.reporter.flush(), self.quotas.give_back(), self.outbound_quotas.give_back());
     }
 
     /// Takes note of a change that this process just made, and lets those know who wait for [`Runtime::changed`].
@@ -240,7 +253,7 @@ impl Runtime {
 
     /// The way out.
     pub fn outbound(&self) -> &Outbound {
-        &self.outbound
+        self.egress.outbound()
     }
 
     /// Whether plugins can be asked.
@@ -292,7 +305,7 @@ impl Runtime {
             let budget = Budget { wall: TRIAL, ..Budget::new(&self.limits, *point, installed.memory_mib, 0) };
             let (installed, point, at) = (installed.clone(), *point, self.env.now());
             let (tape, effects) = (Tape::counting(), Effects::None);
-            let sandbox = Sandbox { installed, code, point, at, budget, tape, effects, visitor: None };
+            let sandbox = Sandbox { installed, code, point, at, budget, tape, effects, visitor: None, delivery: None };
             let reason = match self.run(&ctx, sandbox, Instant::now() + TRIAL, &trial).await {
                 Ok((answer, _)) => match answer.trace.outcome {
                     Outcome::Answered => continue,

@@ -148,7 +148,7 @@ fn limits_reached(outcome: &Outcome, call: &Call, budget: Budget) -> Vec<LimitRe
         Limit::Instances => budget.instances as u64,
         Limit::Stack => STACK_BYTES as u64,
         Limit::HostCalls => budget.host_calls.into(),
-        Limit::HostCallRate => call.installed.rate.per_second().into(),
+        Limit::HostCallRate => call.installed.rate.count().into(),
         Limit::BytesIn => budget.bytes_in,
         Limit::Output => budget.output as u64,
         Limit::ResponseBody => call.installed.limits.route_response_bytes,

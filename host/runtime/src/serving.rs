@@ -104,6 +104,7 @@ impl Runtime {
             tape: Tape::counting(),
             effects: Effects::writing(deadline, self.ration.payer(ctx.tenant().id, serving.install)),
             visitor: Some(Arc::new(visitor)),
+            delivery: None,
         };
         let runtime = self.clone();
         let running = async move {

@@ -9,8 +9,10 @@ use heptad_platform::PlatformError;
 use heptad_platform::delivery::retention::{
     dead_letter_purge, delivery_purge, event_purge, key_purge, position_purge, replay_purge,
 };
+use heptad_platform::enqueued::enqueued_purge;
 use heptad_platform::metering::usage_purge;
 use heptad_platform::notice::{notice_purge, platform_notice_purge};
+use heptad_platform::plugin_log::plugin_log_purge;
 use heptad_platform::recording::recording_purge;
 use heptad_platform::retention::{
     app_visit_purge, audit_purge, platform_audit_purge, retention_runs_put, session_purge, sign_in_link_purge,
@@ -146,6 +148,8 @@ async fn purge_tenant(
                 EVENT_KEYS => key_purge,
                 DELIVERIES => delivery_purge,
                 DEAD_LETTERS => dead_letter_purge,
+                OUTBOUND_REQUESTS => enqueued_purge,
+                PLUGIN_LOGS => plugin_log_purge,
                 REPLAYS => replay_purge,
                 AUDIT => audit_purge,
                 WEBHOOK_USAGE => webhook_usage_purge,

@@ -26,6 +26,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "quotas", include_str!("../migrations/0008_quotas.sql")),
     (9, "writes", include_str!("../migrations/0009_writes.sql")),
     (10, "apps", include_str!("../migrations/0010_apps.sql")),
+    (11, "outbound", include_str!("../migrations/0011_outbound.sql")),
+    (12, "plugin_logs", include_str!("../migrations/0012_plugin_logs.sql")),
 ];
 
 /// The newest that this binary knows.

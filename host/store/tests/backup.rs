@@ -48,7 +48,7 @@ async fn fill(store: &Store, env: &Env) {
         let filled: Result<(), StoreError> = store
             .write(&ctx, async |mut tx| {
                 const INSTALL: &str =
-                    "insert into installs values ($1, 'i', 'x', 'v', 'enabled', 1, '[]', '{}', 0, 1, 1, 1, '{}', 0, 0, 0)";
+                    "insert into installs values ($1, 'i', 'x', 'v', 'enabled', 1, '[]', '{}', 0, 1, 1, 1, '{}', 0, 0, 0, '[]')";
                 tx.query(INSTALL).execute().await?;
                 const KV: &str = "insert into plugin_kv values ($1, 'i', '6b', $2, 1)";
                 tx.query(KV).bind(vec![0_u8, 255, 10, 13]).execute().await?;

@@ -15,7 +15,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream;
 use heptad_model::id::TenantId;
-use heptad_model::{Ctx, Event, Filter, Origin, metric};
+use heptad_model::{Ctx, Event, EventType, Filter, Origin, metric};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::stream::{Cursor, stream_end, stream_is_broken, stream_lengths, stream_read};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -70,7 +70,7 @@ fn lock(shops: &Mutex<Shops>) -> MutexGuard<'_, Shops> {
 /// Which events a reader wants.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
-    /// Of these types; all when empty.
+    /// Of these types; all but the logs of plugins when empty.
     pub(crate) types: Vec<String>,
     /// About this thing; all when empty.
     pub(crate) key: String,
@@ -80,8 +80,11 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     fn holds(&self, event: &Event) -> bool {
-        (self.types.is_empty() || self.types.contains(&event.kind))
-            && (self.key.is_empty() || self.key == event.key)
+        (if self.types.is_empty() {
+            event.kind != EventType::PluginLogged.name()
+        } else {
+            self.types.contains(&event.kind)
+        }) && (self.key.is_empty() || self.key == event.key)
             && self.filter.as_ref().is_none_or(|filter| filter.matches(event))
     }
 }

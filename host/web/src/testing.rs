@@ -23,7 +23,7 @@ use heptad_platform::tenant::{TenantIn, TenantRecord, tenant_create};
 use heptad_platform::token::{TokenIn, token_create};
 use heptad_platform::user::{HeldRole, User, UserIn, user_create};
 use heptad_platform::vault::Vault;
-use heptad_runtime::package::{MANIFEST_SECTION, inspect, pack};
+use heptad_runtime::package::repack;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
 use heptad_store::{StoreError, Tx};
@@ -191,26 +191,9 @@ pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}: {HINT}", file.display()))
 }
 
-/// The component within a packed plugin: the manifest is its last section.
-fn without_manifest(packed: &[u8]) -> &[u8] {
-    let name = MANIFEST_SECTION.as_bytes();
-    let at = packed.windows(name.len()).rposition(|window| window == name).expect(HINT);
-    // Before the name: its length in one byte, the section's size in LEB128, the section's id.
-    let mut size = packed.len() - (at - 1);
-    let mut digits = 1;
-    while size >= 0x80 {
-        size >>= 7;
-        digits += 1;
-    }
-    &packed[..at - 1 - digits - 1]
-}
-
 /// The packed guest with another manifest.
 pub fn repacked(name: &str, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
-    let packed = guest(name);
-    let mut manifest = inspect(&packed).expect(HINT).manifest;
-    change(&mut manifest);
-    pack(without_manifest(&packed), &manifest).expect("the manifest fits")
+    repack(&guest(name), change).expect("the manifest fits")
 }
 
 /// The way out of a test: to servers on this machine.

@@ -1,10 +1,9 @@
 //! Sending a message once.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use heptad_model::Env;
-use heptad_outbound::{Bounds, By, Outbound, Ranges, SendError};
+use heptad_outbound::{Bounds, By, Outbound, SendError};
 use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -40,12 +39,7 @@ impl Sender {
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(wrong("without a user and a password: messages are signed"));
         }
-        self.outbound.check(&uri).map_err(|error| AddressError(error.to_string()))?;
-        match uri.scheme_str() {
-            Some("https") => Ok(()),
-            Some("http") if is_private(&uri) => Ok(()),
-            _ => Err(wrong("begins with https://")),
-        }
+        self.outbound.check_private(&uri).map_err(|error| AddressError(error.to_string()))
     }
 
     /// Sends a message and waits for the answer.
@@ -73,10 +67,4 @@ impl Sender {
         let said = body.start(KEPT).await.unwrap_or_default();
         Ok((Response::from_parts(head, ()), said))
     }
-}
-
-/// Whether the host is an address that is not of the public internet: only the operator lets anybody send there.
-fn is_private(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host.parse::<IpAddr>().is_ok_and(|address| Ranges::NONE.check(address).is_err())
 }

@@ -84,3 +84,20 @@ pub mod http_handler {
         default_bindings_module: "heptad_sdk::bindings::http_handler",
     });
 }
+
+/// The imports of a plugin that calls other servers: WASI's own interface, with the types of [`http_handler`].
+#[cfg(target_family = "wasm")]
+pub mod http_client {
+    wit_bindgen::generate!({
+        path: ["wit/io", "wit/clocks", "wit/http", "wit/sdk"],
+        world: "heptad:sdk/http-client",
+        with: {
+            "wasi:io/error@0.2.0": crate::bindings::http_handler::wasi::io::error,
+            "wasi:io/poll@0.2.0": crate::bindings::http_handler::wasi::io::poll,
+            "wasi:io/streams@0.2.0": crate::bindings::http_handler::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.0": crate::bindings::http_handler::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.0": crate::bindings::http_handler::wasi::http::types,
+        },
+        generate_all,
+    });
+}

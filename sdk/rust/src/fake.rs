@@ -23,9 +23,10 @@ mod due;
 mod event;
 mod host;
 mod manifest;
+mod outbound;
 mod pricing;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use cart::CartBuilder;
@@ -36,7 +37,10 @@ pub use pricing::price;
 use self::assets::Assets;
 use self::documents::Documents;
 use self::manifest::Manifest;
-use crate::{Annotation, Emission, Level, Minor, Sku, StockLevel, Text, Timestamp, Visitor};
+use crate::{
+    Annotation, Emission, Enqueued, Level, Minor, OutboundRequest, OutboundResponse, Sku, StockLevel, Text, Timestamp,
+    Visitor,
+};
 
 /// A shop made of values. Build it up, then give it to the plugin's logic as its host.
 #[derive(Debug, Default)]
@@ -56,6 +60,11 @@ pub struct Shop {
     documents: RefCell<Documents>,
     annotations: RefCell<Vec<Annotation>>,
     emitted: RefCell<Vec<Emission>>,
+    /// Answers of other servers, by the start of an address.
+    servers: Vec<(String, OutboundResponse)>,
+    fetched: RefCell<Vec<OutboundRequest>>,
+    enqueued: RefCell<Vec<Enqueued>>,
+    has_written: Cell<bool>,
     calls: RefCell<Vec<&'static str>>,
     logs: RefCell<Vec<(Level, String)>>,
 }
@@ -204,6 +213,24 @@ impl Shop {
     pub fn writable(mut self) -> Self {
         self.writable = true;
         self
+    }
+
+    /// Lets another server answer so at addresses that begin like this; the longest beginning counts.
+    #[must_use]
+    pub fn server(mut self, address: &str, answer: OutboundResponse) -> Self {
+        self.servers.push((address.to_owned(), answer));
+        self.servers.sort_by_key(|(address, _)| std::cmp::Reverse(address.len()));
+        self
+    }
+
+    /// The requests that the plugin sent to other servers.
+    pub fn fetched(&self) -> Vec<OutboundRequest> {
+        self.fetched.borrow().clone()
+    }
+
+    /// The requests that the plugin left to be sent.
+    pub fn enqueued(&self) -> Vec<Enqueued> {
+        self.enqueued.borrow().clone()
     }
 
     /// A cart of this shop, to be filled.

@@ -1,9 +1,9 @@
 //! What a plugin may ask the platform.
 
 use crate::{
-    Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Entry, Hold,
-    HostError, KeyPage, Level, Membership, Movement, PageRequest, Profile, Purchase, Query, Reversal, Sku, SkuPage,
-    StockLevel, TagChange, TagSet, Timestamp, Visitor,
+    Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Enqueued,
+    Entry, Hold, HostError, KeyPage, Level, Membership, Movement, OutboundRequest, OutboundResponse, PageRequest,
+    Profile, Purchase, Query, Reversal, Sku, SkuPage, StockLevel, TagChange, TagSet, Timestamp, Visitor,
 };
 
 /// What a plugin may ask the platform: the functions of the contract's imports, one for one.
@@ -180,6 +180,22 @@ pub trait Host {
     ///
     /// `heptad:platform/events#emit`, permission `platform.events.emit`.
     fn emit(&self, events: &[Emission]) -> Result<(), HostError>;
+
+    /// Leaves requests to be sent once the call's writes are committed, all or none; their ids. At most 100.
+    ///
+    /// `heptad:platform/outbound#enqueue`, permission `platform.outbound.enqueue`.
+    fn enqueue(&self, requests: &[Enqueued]) -> Result<Vec<String>, HostError>;
+
+    /// Sends a request to another server, and gives its answer whatever the status: `Ok` says that there was one. Bodies
+    /// are held whole; at most 4 MiB each way, and 1 MiB where `pii.export` is not granted.
+    ///
+    /// Only to the manifest's `[[hosts]]` that the merchant granted, and only at events, schedules and routes. Call out
+    /// before the first write: after it, `conflict`. `denied` where it may not be sent, `limit` beyond a limit,
+    /// `unavailable` where the server did not answer. In a delivery the host adds `Idempotency-Key`, the same at each
+    /// attempt: the other side may be called more than once.
+    ///
+    /// `wasi:http/outgoing-handler#handle`; the hosts are what is granted.
+    fn fetch(&self, request: &OutboundRequest) -> Result<OutboundResponse, HostError>;
 }
 
 /// The platform as a component sees it: each function is the import of its name.
@@ -195,7 +211,7 @@ mod component {
         coupons, coupons_write, points, points_write, profiles, tags, tags_write, tiers,
     };
     use crate::bindings::imports::heptad::platform::{
-        caller, collections, collections_write, events, kv, kv_write, locale, log, settings,
+        caller, collections, collections_write, events, kv, kv_write, locale, log, outbound, settings,
     };
 
     impl Host for Component {
@@ -302,6 +318,12 @@ mod component {
         }
         fn emit(&self, events: &[Emission]) -> Result<(), HostError> {
             events::emit(events)
+        }
+        fn enqueue(&self, requests: &[Enqueued]) -> Result<Vec<String>, HostError> {
+            outbound::enqueue(requests)
+        }
+        fn fetch(&self, request: &OutboundRequest) -> Result<OutboundResponse, HostError> {
+            crate::outbound::fetch(request)
         }
     }
 }

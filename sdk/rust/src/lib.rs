@@ -73,8 +73,11 @@ mod error;
 pub mod fake;
 mod host;
 pub mod money;
+mod outbound;
 pub mod points;
 mod settings;
+#[cfg(target_family = "wasm")]
+mod streams;
 mod text;
 
 pub use bindings::imports::heptad::mall::catalog::SkuPage;
@@ -94,6 +97,7 @@ pub use bindings::imports::heptad::platform::collections_write::Draft;
 pub use bindings::imports::heptad::platform::events::Emission;
 pub use bindings::imports::heptad::platform::kv::{Entry, KeyPage};
 pub use bindings::imports::heptad::platform::log::Level;
+pub use bindings::imports::heptad::platform::outbound::{Header, Request as Enqueued};
 pub use bindings::imports::heptad::types::types::{
     Argument, ErrorKind, Minor, Money, NamedArgument, PageRequest, Text, Timestamp,
 };
@@ -101,6 +105,7 @@ pub use error::{Error, HostError};
 #[cfg(target_family = "wasm")]
 pub use host::Component;
 pub use host::Host;
+pub use outbound::{OutboundRequest, OutboundResponse};
 pub use points::cart_validation::{CartValidation, CartValidationPoint, Denial};
 pub use points::discount::{Candidate, Discount, DiscountPoint, Operation, Strategy, Targets, Value};
 pub use points::event_handler::{Delivery, Event, EventHandler};
@@ -115,8 +120,9 @@ pub const CONTRACT: &str = "0.1";
 pub mod prelude {
     pub use crate::{
         Candidate, Cart, CartLine, CartValidation, CartValidationPoint, Delivery, Denial, Discount, DiscountPoint, Due,
-        Entry, Error, Event, EventHandler, Host, HostError, HttpHandler, Level, Minor, Money, Operation, Request,
-        Response, ScheduleHandler, Strategy, Targets, Text, Value, Visitor, settings,
+        Entry, Error, Event, EventHandler, Host, HostError, HttpHandler, Level, Minor, Money, Operation,
+        OutboundRequest, OutboundResponse, Request, Response, ScheduleHandler, Strategy, Targets, Text, Value, Visitor,
+        settings,
     };
 }
 

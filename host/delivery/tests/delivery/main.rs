@@ -4,6 +4,7 @@
 mod endpoint;
 mod failing;
 mod handlers;
+mod outgoing;
 mod schedules;
 mod several;
 mod shop;

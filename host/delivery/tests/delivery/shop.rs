@@ -10,17 +10,22 @@ use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, SkuPatch, product_cre
 use heptad_capabilities::mall::inventory::level_set;
 use heptad_delivery::Delivery;
 use heptad_model::id::{InstallId, ScheduleId, SubscriptionId};
-use heptad_model::{Actor, Ctx, Currency, Env, Limits, Locale, Minor, Origin, PageRequest, Permission, PermissionSet};
+use heptad_model::{
+    Actor, Ctx, Currency, Env, Limits, Locale, Manifest, Minor, Origin, PageRequest, Permission, PermissionSet,
+};
 use heptad_outbound::{Outbound, Ranges};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{Review, VersionIn, version_review, version_submit};
 use heptad_platform::delivery::subscription::{Subscription, subscription_list};
-use heptad_platform::install::{InstallIn, install_create, install_enable, install_settings_put};
+use heptad_platform::install::{
+    Grants, InstallIn, install_create, install_enable, install_grants_put, install_settings_put,
+};
 use heptad_platform::kv::kv_get;
 use heptad_platform::publisher::publisher_create;
 use heptad_platform::schedule::{Run, run_list};
 use heptad_platform::tenant::{TenantIn, tenant_create};
 use heptad_platform::vault::Vault;
+use heptad_runtime::package::repack;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
 use heptad_store::{Store, Tx};
@@ -50,7 +55,24 @@ impl Host {
         Self::start_in(database, Bus::default(), Arc::new(tempfile::tempdir().unwrap()), env).await
     }
 
+    /// A process with another way out.
+    pub(crate) async fn start_out(database: &TestDatabase, outbound: Outbound) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_with(database, Bus::default(), folder, Env::system(), outbound).await
+    }
+
     async fn start_in(database: &TestDatabase, bus: Bus, folder: Arc<tempfile::TempDir>, env: Env) -> Self {
+        let here = Outbound::new(Ranges::parse(&["127.0.0.0/8"]).unwrap(), b"").unwrap();
+        Self::start_with(database, bus, folder, env, here).await
+    }
+
+    async fn start_with(
+        database: &TestDatabase,
+        bus: Bus,
+        folder: Arc<tempfile::TempDir>,
+        env: Env,
+        outbound: Outbound,
+    ) -> Self {
         let store = database.open().await;
         let options = RuntimeOptions {
             components: folder.path().join("components"),
@@ -59,7 +81,7 @@ impl Host {
             worker: PathBuf::from(std::env::var("HEPTAD_BIN").expect(HINT)),
             key: [7; 32],
             vault: Vault::new([7; 32], None),
-            outbound: Outbound::new(Ranges::parse(&["127.0.0.0/8"]).unwrap(), b"").unwrap(),
+            outbound,
             limits: Limits::default(),
             record_one_in: 0,
         };
@@ -84,8 +106,14 @@ impl Host {
 
     /// Publishes the guest.
     pub(crate) async fn publish(&self, guest: &str) {
+        self.publish_as(guest, |_| {}).await;
+    }
+
+    /// The same with another manifest.
+    pub(crate) async fn publish_as(&self, guest: &str, change: impl FnOnce(&mut Manifest)) {
         let folder = PathBuf::from(std::env::var("HEPTAD_TEST_GUESTS").expect(HINT));
         let bytes = std::fs::read(folder.join(format!("{guest}.wasm"))).expect(HINT);
+        let bytes = repack(&bytes, change).unwrap();
         let version = VersionIn::from(self.runtime.admit(Package::open(bytes).unwrap()).await.unwrap());
         let origin = Origin::system("test", self.env.clone());
         let publish = async |mut tx| {
@@ -150,13 +178,13 @@ impl Shop<'_> {
 
     /// Installs and enables the guest that runs at times of its own.
     pub(crate) async fn timetable(&self, mode: &str, at: &str) -> InstallId {
-        let granted = [Permission::PlatformKvRead, Permission::PlatformKvWrite].into_iter().collect();
+        let granted: PermissionSet = [Permission::PlatformKvRead, Permission::PlatformKvWrite].into_iter().collect();
         self.install("timetable", granted, &json!({"mode": mode, "at": at})).await
     }
 
     /// Installs and enables a plugin.
-    pub(crate) async fn install(&self, plugin: &str, granted: PermissionSet, settings: &Value) -> InstallId {
-        let settings = Some(settings.clone());
+    pub(crate) async fn install(&self, plugin: &str, granted: impl Into<Grants>, settings: &Value) -> InstallId {
+        let (granted, settings) = (granted.into(), Some(settings.clone()));
         let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings };
         let install = async |mut tx: Tx| {
             let install = install_create(&mut tx, &input).await?;
@@ -169,6 +197,23 @@ impl Shop<'_> {
 
     pub(crate) async fn set(&self, install: InstallId, settings: Value) {
         let put = async |mut tx: Tx| install_settings_put(&mut tx, install, &settings).await;
+        self.host.store.write(&self.ctx, put).await.unwrap();
+        self.host.runtime.refresh().await;
+    }
+
+    /// Installs a plugin and tries to enable it; the fields that keep it from it.
+    pub(crate) async fn install_only(&self, plugin: &str, granted: Grants) -> (InstallId, Result<(), Vec<String>>) {
+        let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings: None };
+        let create = async |mut tx: Tx| install_create(&mut tx, &input).await;
+        let install = self.host.store.write(&self.ctx, create).await.unwrap().id;
+        let enable = async |mut tx: Tx| install_enable(&mut tx, install).await;
+        let enabled = self.host.store.write(&self.ctx, enable).await.map(drop);
+        (install, enabled.map_err(|error| error.fields().into_iter().map(|field| field.pointer).collect()))
+    }
+
+    /// Allows a plugin this and nothing else.
+    pub(crate) async fn grant(&self, install: InstallId, granted: Grants) {
+        let put = async |mut tx: Tx| install_grants_put(&mut tx, install, &granted).await;
         self.host.store.write(&self.ctx, put).await.unwrap();
         self.host.runtime.refresh().await;
     }

@@ -6,6 +6,7 @@ use heptad_model::{Event, Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 
 use crate::PlatformError;
+use crate::plugin_log::plugin_logs_fill;
 
 pub(super) fn event(row: &Row) -> Result<Event, StoreError> {
     Ok(Event {
@@ -41,11 +42,12 @@ pub struct EventQuery {
 /// Greater than every id.
 const AFTER_ALL: &str = "~";
 
-/// The tenant's events, the latest first; those about one thing in the order of their numbers.
+/// The tenant's events, the latest first; those about one thing in the order of their numbers. Logs of plugins are among
+/// them where their type or their install is asked for.
 pub async fn event_list(tx: &mut Tx, query: &EventQuery, page: &PageRequest) -> Result<Page<Event>, PlatformError> {
     const LIST: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
                         target, data from events where tenant_id = $1 and id >= $2 and id < $3 \
-                        and ($4 = '' or kind = $4) order by id desc limit $5";
+                        and (kind = $4 or ($4 = '' and kind <> 'plugin.logged')) order by id desc limit $5";
     // Over the unique key (tenant_id, key, seq): what is told of one thing is found without a look at the others.
     const ABOUT: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
                          target, data from events where tenant_id = $1 and id >= $2 and id < $3 \
@@ -56,7 +58,9 @@ pub async fn event_list(tx: &mut Tx, query: &EventQuery, page: &PageRequest) -> 
     if query.key.is_empty() {
         let until = if after.is_empty() { until } else { until.min(after.to_owned()) };
         let statement = tx.query(LIST).bind(from).bind(until).bind(&query.kind).bind(page.fetch());
-        return Ok(page.page(statement.fetch_all(event).await?, |event| event.id.to_string()));
+        let rows = statement.fetch_all(event).await?;
+        let rows = filled(tx, rows).await?;
+        return Ok(page.page(rows, |event| event.id.to_string()));
     }
     let before = match after {
         "" => i64::MAX,
@@ -64,6 +68,7 @@ pub async fn event_list(tx: &mut Tx, query: &EventQuery, page: &PageRequest) -> 
     };
     let statement = tx.query(ABOUT).bind(from).bind(until).bind(&query.kind).bind(page.fetch());
     let rows = statement.bind(&query.key).bind(before).fetch_all(event).await?;
+    let rows = filled(tx, rows).await?;
     Ok(page.page(rows, |event| event.seq.to_string()))
 }
 
@@ -72,7 +77,15 @@ pub async fn event_get(tx: &mut Tx, id: EventId) -> Result<Event, PlatformError>
     const GET: &str = "select id, kind, schema_version, key, seq, at, actor, causation, correlation, depth, traceparent, \
                        target, data from events where tenant_id = $1 and id = $2";
     let found = tx.query(GET).text(id).fetch_optional(event).await?;
-    found.ok_or_else(|| PlatformError::not_found("event", id))
+    let mut found = found.ok_or_else(|| PlatformError::not_found("event", id))?;
+    plugin_logs_fill(tx, &mut [&mut found]).await?;
+    Ok(found)
+}
+
+/// The events with what stands apart filled in.
+async fn filled(tx: &mut Tx, mut events: Vec<Event>) -> Result<Vec<Event>, StoreError> {
+    plugin_logs_fill(tx, &mut events.iter_mut().collect::<Vec<_>>()).await?;
+    Ok(events)
 }
 
 /// The events that led to this one, the latest first: at most so many.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::event::event;
 use super::lane::Outgoing;
+use crate::plugin_log::plugin_logs_fill;
 
 /// How far a reader is: the last position of each partition that it has seen. As text, the numbers of all partitions to
 /// base 36 with points between, those at the end left out that are 0.
@@ -157,7 +158,10 @@ pub async fn stream_read(tx: &mut Tx, cursor: &Cursor, most: u32) -> Result<Vec<
     let read = |row: &Row| {
         Ok(Placed { partition: row.count("partition")?, position: row.int("position")?, event: event(row)? })
     };
-    tx.query(READ).json(&cursor.rows()).bind(most).fetch_all(read).await
+    let mut placed = tx.query(READ).json(&cursor.rows()).bind(most).fetch_all(read).await?;
+    let mut events: Vec<&mut Event> = placed.iter_mut().map(|placed| &mut placed.event).collect();
+    plugin_logs_fill(tx, &mut events).await?;
+    Ok(placed)
 }
 
 /// How many events became known of each of these tenants so far.

@@ -16,6 +16,8 @@ pub enum SubscriptionKind {
     Plugin,
     /// What a plugin does at times of its own; the owner is the install.
     Schedule,
+    /// Requests that a plugin left to be sent; the owner is the install.
+    Outbound,
     /// A server of the merchant's or publisher's own; the owner is the endpoint.
     Webhook,
 }
@@ -29,7 +31,14 @@ pub enum SubscriptionState {
     Paused,
 }
 
-words!(SubscriptionKind, "kind of subscription", Plugin = "plugin", Schedule = "schedule", Webhook = "webhook");
+words!(
+    SubscriptionKind,
+    "kind of subscription",
+    Plugin = "plugin",
+    Schedule = "schedule",
+    Outbound = "outbound",
+    Webhook = "webhook"
+);
 words!(SubscriptionState, "state of a subscription", Active = "active", Paused = "paused");
 
 /// Somebody who is told of events.

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use heptad_model::id::InstallId;
 use heptad_model::points::{FailurePolicy, Kind};
-use heptad_model::{EventType, PermissionSet, Point};
+use heptad_model::{EventType, Point};
 use heptad_store::Tx;
 use serde_json::{Value, json};
 
-use super::create::grants_check;
+use super::create::{Grants, grants_check};
+use super::secret::{install_secret_list, missing};
 use super::{Install, InstallState, install_get, install_list};
 use crate::breaker::breakers_close;
 use crate::delivery::subscription::subscriptions_hurry;
@@ -19,12 +20,13 @@ use crate::{FieldError, PlatformError};
 
 /// Lets the points call the plugin; on an enabled one it changes nothing.
 ///
-/// Refused with `needs-setup` and the fields while required settings are missing.
+/// Refused with `needs-setup` and the fields while required settings or secrets are missing.
 pub async fn install_enable(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
     let install = install_get(tx, id).await?;
-    let missing: Vec<FieldError> = settings_check(&install.manifest, &install.settings).err().unwrap_or_default();
-    if !missing.is_empty() {
-        return Err(PlatformError::NeedsSetup(missing));
+    let mut fields: Vec<FieldError> = settings_check(&install.manifest, &install.settings).err().unwrap_or_default();
+    fields.extend(missing(&install.manifest, &install_secret_list(tx, id).await?));
+    if !fields.is_empty() {
+        return Err(PlatformError::NeedsSetup(fields));
     }
     state_put(tx, install, InstallState::Enabled, "install.enabled").await
 }
@@ -77,15 +79,19 @@ pub async fn install_settings_put(tx: &mut Tx, id: InstallId, settings: &Value) 
     changed(tx, id, rows, "install.settings-changed", &json!({"plugin": install.plugin})).await
 }
 
-/// Replaces what the tenant allows: the required permissions, and those optional ones that it wants.
-pub async fn install_grants_put(tx: &mut Tx, id: InstallId, granted: PermissionSet) -> Result<Install, PlatformError> {
-    const PUT: &str = "update installs set granted = $3, revision = revision + 1, updated_at = $4 \
+/// Replaces what the tenant allows: the required permissions and hosts, and those optional ones that it wants.
+pub async fn install_grants_put(tx: &mut Tx, id: InstallId, granted: &Grants) -> Result<Install, PlatformError> {
+    const PUT: &str = "update installs set granted = $3, hosts = $4, revision = revision + 1, updated_at = $5 \
                        where tenant_id = $1 and id = $2";
     let install = install_get(tx, id).await?;
     grants_check(&install.manifest, granted)?;
     let now = tx.ctx().now();
-    let rows = tx.query(PUT).text(id).json(&granted).bind(now).execute().await?;
-    let detail = json!({"plugin": install.plugin, "before": install.granted, "after": granted});
+    let Grants { permissions, hosts } = granted;
+    let rows = tx.query(PUT).text(id).json(permissions).json(hosts).bind(now).execute().await?;
+    let detail = json!({
+        "plugin": install.plugin, "before": install.granted, "after": permissions,
+        "hosts_before": install.hosts, "hosts_after": hosts,
+    });
     changed(tx, id, rows, "install.grants-changed", &detail).await
 }
 
@@ -145,7 +151,7 @@ pub async fn install_reorder(tx: &mut Tx, order: &[InstallId]) -> Result<Vec<Ins
 }
 
 /// What every change ends with: it met its row, it is in the audit log, and the other processes will read it.
-async fn changed(
+pub(super) async fn changed(
     tx: &mut Tx,
     id: InstallId,
     rows: u64,

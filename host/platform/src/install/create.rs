@@ -5,16 +5,34 @@ use heptad_model::{EventType, Manifest, Permission, PermissionSet};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
+use super::secret::secrets_purge;
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
 use crate::apps::{app_origin_delete, app_origin_put};
 use crate::delivery::subscription::{subscriptions_create, subscriptions_delete};
 use crate::document::documents_purge;
+use crate::enqueued::{enqueued_forget, enqueued_subscribe};
 use crate::generation::generation_raise;
+use crate::plugin_log::plugin_logs_forget;
 use crate::schedule::{schedules_create, schedules_delete};
 
 /// The most plugins of a tenant on one point, enabled or not.
 pub const MAX_ON_POINT: usize = 25;
+
+/// What a merchant allows a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// What it may do.
+    pub permissions: PermissionSet,
+    /// The hosts that it may call.
+    pub hosts: Vec<String>,
+}
+
+impl From<PermissionSet> for Grants {
+    fn from(permissions: PermissionSet) -> Self {
+        Self { permissions, hosts: Vec::new() }
+    }
+}
 
 /// What a merchant says when it installs a plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +42,7 @@ pub struct InstallIn {
     /// An approved version; the latest one when absent.
     pub version: Option<String>,
     /// What it allows.
-    pub granted: PermissionSet,
+    pub granted: Grants,
     /// The settings, whole and valid; when absent, the defaults, and enabling waits for what they leave open.
     pub settings: Option<Value>,
 }
@@ -44,14 +62,14 @@ pub struct Uninstalled {
 
 /// Installs an approved version, disabled, behind the plugins that the tenant has.
 ///
-/// Refused with `already-installed`, `permission-required`, `permission-not-asked`, `settings-invalid`, `point-full`, or
-/// `not-found` for a plugin or version that was never approved.
+/// Refused with `already-installed`, `permission-required`, `permission-not-asked`, `host-required`, `host-not-asked`,
+/// `settings-invalid`, `point-full`, or `not-found` for a plugin or version that was never approved.
 pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, PlatformError> {
-    const INSERT: &str = "insert into installs (tenant_id, id, plugin, version_id, state, position, granted, settings, \
+    const INSERT: &str = "insert into installs (tenant_id, id, plugin, version_id, state, position, granted, hosts, settings, \
                           kv_bytes, revision, created_at, updated_at) \
-                          values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 1, $9, $9)";
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 1, $10, $10)";
     let (version_id, manifest) = approved(tx, &input.plugin, input.version.as_deref()).await?;
-    grants_check(&manifest, input.granted)?;
+    grants_check(&manifest, &input.granted)?;
     let settings = match &input.settings {
         Some(settings) => {
             crate::settings::checked(&manifest, settings)?;
@@ -78,7 +96,8 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
         .text(version_id)
         .bind(InstallState::Disabled.name())
         .bind(position)
-        .json(&input.granted)
+        .json(&input.granted.permissions)
+        .json(&input.granted.hosts)
         .json(&settings)
         .bind(now)
         .execute()
@@ -88,12 +107,14 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
         Err(StoreError::Duplicate(_)) => return Err(PlatformError::AlreadyInstalled(input.plugin.clone())),
         inserted => inserted?,
     };
-    tx.audit("install.created", id, &json!({"plugin": input.plugin, "version": version_id, "granted": input.granted}))
-        .await?;
+    let Grants { permissions, hosts } = &input.granted;
+    let detail = json!({"plugin": input.plugin, "version": version_id, "granted": permissions, "hosts": hosts});
+    tx.audit("install.created", id, &detail).await?;
     generation_raise(tx).await?;
     let install = install_get(tx, id).await?;
     subscriptions_create(tx, id, &install.manifest.events).await?;
     schedules_create(tx, id, &install.manifest.schedules).await?;
+    enqueued_subscribe(tx, id, &install.manifest).await?;
     if !install.manifest.routes.is_empty() {
         app_origin_put(tx, id).await?;
     }
@@ -116,6 +137,9 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     let kv_entries = tx.query(entries).text(id).execute().await?;
     schedules_delete(tx, id).await?;
     documents_purge(tx, id).await?;
+    secrets_purge(tx, id).await?;
+    enqueued_forget(tx, id).await?;
+    plugin_logs_forget(tx, id).await?;
     subscriptions_delete(tx, &id.to_string()).await?;
     app_origin_delete(tx, id).await?;
     for rest in [
@@ -138,15 +162,24 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     Ok(Uninstalled { kv_entries, kv_bytes, documents, document_bytes })
 }
 
-/// Checks that all required permissions are granted, and none that the plugin does not ask for.
-pub(super) fn grants_check(manifest: &Manifest, granted: PermissionSet) -> Result<(), PlatformError> {
-    let missing: Vec<Permission> = manifest.required().missing_from(granted).collect();
+/// Checks that all required permissions and hosts are granted, and none that the plugin does not ask for.
+pub(super) fn grants_check(manifest: &Manifest, granted: &Grants) -> Result<(), PlatformError> {
+    let Grants { permissions: granted, hosts } = granted;
+    let missing: Vec<Permission> = manifest.required().missing_from(*granted).collect();
     if !missing.is_empty() {
         return Err(PlatformError::PermissionRequired(missing));
     }
     let extra: Vec<Permission> = granted.missing_from(manifest.wishes()).collect();
     if !extra.is_empty() {
         return Err(PlatformError::PermissionNotAsked(extra));
+    }
+    if let Some(host) = manifest.required_hosts().find(|host| !hosts.iter().any(|granted| granted == host)) {
+        return Err(PlatformError::HostRequired(host.to_owned()));
+    }
+    for (place, host) in hosts.iter().enumerate() {
+        if !manifest.wishes_host(host) || hosts[..place].contains(host) {
+            return Err(PlatformError::HostNotAsked(host.chars().take(300).collect()));
+        }
     }
     Ok(())
 }

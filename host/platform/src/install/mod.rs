@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod quota;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +18,11 @@ pub use change::{
     install_disable, install_enable, install_failure_put, install_grants_put, install_reorder, install_settings_put,
 };
 pub(crate) use quota::install_near_post;
+pub use secret::{
+    GivenSecret, OpenSecret, install_secret_delete, install_secret_list, install_secret_put, install_secrets_open,
+};
 
-pub use create::{InstallIn, MAX_ON_POINT, Uninstalled, install_create, install_delete};
+pub use create::{Grants, InstallIn, MAX_ON_POINT, Uninstalled, install_create, install_delete};
 
 use crate::PlatformError;
 
@@ -70,6 +74,8 @@ pub struct Install {
     pub position: i64,
     /// What the tenant allows, always a subset of the manifest's wishes.
     pub granted: PermissionSet,
+    /// The hosts that the tenant lets it call, always a subset of the manifest's.
+    pub hosts: Vec<String>,
     /// The settings, with the schema's defaults filled in.
     pub settings: Value,
     /// What the merchant chose for points where a failure may block or not; the point's own policy where absent.
@@ -90,6 +96,11 @@ impl Install {
     /// Whether it runs.
     pub fn is_enabled(&self) -> bool {
         self.state == InstallState::Enabled
+    }
+
+    /// All that the tenant allows.
+    pub fn grants(&self) -> Grants {
+        Grants { permissions: self.granted, hosts: self.hosts.clone() }
     }
 
     /// Grows with each change and each re-arming: a breaker holds for one epoch, since a changed plugin is another one.
@@ -114,6 +125,7 @@ impl Install {
             state: row.parse("state")?,
             position: row.int("position")?,
             granted: row.json("granted")?,
+            hosts: row.json("hosts")?,
             settings: crate::settings::filled(&manifest, settings),
             failure: row.json("failure")?,
             rearmed: row.int("rearmed")?,
@@ -129,7 +141,7 @@ impl Install {
 ///
 /// Not paged: the limit of plugins on a point bounds it.
 pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
-    const LIST: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, \
+    const LIST: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, i.hosts, \
                         i.settings, i.failure, i.rearmed, v.manifest, i.revision, i.created_at, i.updated_at \
                         from installs i join plugin_versions v on v.id = i.version_id \
                         where i.tenant_id = $1 order by i.position, i.id";
@@ -138,7 +150,7 @@ pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
 
 /// One install of the tenant.
 pub async fn install_get(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
-    const GET: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, \
+    const GET: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, i.hosts, \
                        i.settings, i.failure, i.rearmed, v.manifest, i.revision, i.created_at, i.updated_at \
                        from installs i join plugin_versions v on v.id = i.version_id \
                        where i.tenant_id = $1 and i.id = $2";

@@ -29,23 +29,23 @@ both_databases! {
         let by = publisher(&store, &env, "maker").await;
         approved(&store, &env, &by, "half-price").await;
         let ctx = ctx(&store, &env, "shop").await;
-        let nothing = InstallIn { granted: granted(&[]), ..install_in("half-price") };
+        let nothing = InstallIn { granted: granted(&[]).into(), ..install_in("half-price") };
         let refused = install(&store, &ctx, &nothing).await.unwrap_err();
         assert_eq!(refused.code(), "permission-required");
         assert!(refused.to_string().contains("`mall.catalog.read` (interface heptad:mall/catalog)"), "{refused}");
         let unasked = granted(&[Permission::MallCatalogRead, Permission::PlatformKvWrite]);
-        let unasked = InstallIn { granted: unasked, ..install_in("half-price") };
+        let unasked = InstallIn { granted: unasked.into(), ..install_in("half-price") };
         assert_eq!(install(&store, &ctx, &unasked).await.unwrap_err().code(), "permission-not-asked");
         let some = granted(&[Permission::MallCatalogRead, Permission::MembersTagsRead]);
-        let installed = install(&store, &ctx, &InstallIn { granted: some, ..install_in("half-price") }).await.unwrap();
+        let installed = install(&store, &ctx, &InstallIn { granted: some.into(), ..install_in("half-price") }).await.unwrap();
         let enabled = enable(&store, &ctx, installed.id).await.unwrap();
         assert!(enabled.is_enabled() && enabled.granted == some);
         assert!(!enabled.granted.contains(Permission::MallInventoryRead));
         let fewer = granted(&[Permission::MallCatalogRead]);
-        let put = async |grants| store.write(&ctx, async |mut tx| install_grants_put(&mut tx, installed.id, grants).await).await;
-        let changed = put(fewer).await.unwrap();
+        let put = async |grants| store.write(&ctx, async |mut tx| install_grants_put(&mut tx, installed.id, &grants).await).await;
+        let changed = put(fewer.into()).await.unwrap();
         assert!(changed.granted == fewer && changed.revision == enabled.revision + 1);
-        assert_eq!(put(granted(&[])).await.unwrap_err().code(), "permission-required");
+        assert_eq!(put(granted(&[]).into()).await.unwrap_err().code(), "permission-required");
     }
 
     async fn settings_are_checked_by_field_and_enabling_waits_for_them(database: TestDatabase) {
@@ -197,7 +197,7 @@ both_databases! {
         not_found(enable(&store, &second, id).await.map(drop));
         not_found(store.write(&second, async |mut tx| install_disable(&mut tx, id).await).await.map(drop));
         not_found(store.write(&second, async |mut tx| install_settings_put(&mut tx, id, &json!({})).await).await.map(drop));
-        not_found(store.write(&second, async |mut tx| install_grants_put(&mut tx, id, granted(&[])).await).await.map(drop));
+        not_found(store.write(&second, async |mut tx| install_grants_put(&mut tx, id, &granted(&[]).into()).await).await.map(drop));
         not_found(store.write(&second, async |mut tx| install_delete(&mut tx, id).await).await.map(drop));
         assert_eq!(store.write(&second, async |mut tx| install_reorder(&mut tx, &[id]).await).await.unwrap_err().code(), "not-a-permutation");
         assert_eq!(list(&store, &first).await, [mine]);

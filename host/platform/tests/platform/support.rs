@@ -101,7 +101,7 @@ pub(crate) fn install_in(plugin: &str) -> InstallIn {
     InstallIn {
         plugin: plugin.to_owned(),
         version: None,
-        granted: granted(&[Permission::MallCatalogRead]),
+        granted: granted(&[Permission::MallCatalogRead]).into(),
         settings: Some(json!({"percent": 10})),
     }
 }

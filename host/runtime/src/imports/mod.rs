@@ -12,6 +12,7 @@ mod locale;
 mod log;
 mod orders;
 mod orders_write;
+mod outbound;
 mod points;
 mod profiles;
 mod settings;

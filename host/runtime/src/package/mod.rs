@@ -6,7 +6,7 @@ mod pack;
 mod shape;
 
 pub use inspect::{Inspected, Package, inspect};
-pub use pack::pack;
+pub use pack::{pack, repack};
 
 use heptad_model::Permission;
 use heptad_model::manifest::{CONTRACT, ManifestError};

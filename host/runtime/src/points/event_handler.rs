@@ -24,6 +24,13 @@ pub struct EventDelivery {
     pub event: Event,
 }
 
+impl EventDelivery {
+    /// What names the delivery, the same at each attempt: the event, and the subscription that heard of it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.event.id, self.subscription)
+    }
+}
+
 /// Asks a plugin to deal with an event.
 pub(crate) struct Handle<'a> {
     pub(crate) delivery: &'a EventDelivery,

@@ -139,7 +139,7 @@ impl Host {
         granted: PermissionSet,
         settings: Option<Value>,
     ) -> InstallId {
-        let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings };
+        let input = InstallIn { plugin: plugin.to_owned(), version: None, granted: granted.into(), settings };
         let install = self
             .store
             .write(ctx, async |mut tx| {

@@ -8,8 +8,8 @@ use heptad_model::{Ctx, PermissionSet};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, breaker_list};
 use heptad_platform::install::{
-    Install, InstallIn as NewInstall, install_create, install_delete, install_disable, install_enable, install_get,
-    install_grants_put, install_list, install_reorder, install_settings_put,
+    Grants, Install, InstallIn as NewInstall, install_create, install_delete, install_disable, install_enable,
+    install_get, install_grants_put, install_list, install_reorder, install_settings_put,
 };
 use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,10 @@ pub(crate) struct InstallIn {
     /// What it is allowed: all that it requires, and those optional permissions that the merchant wants.
     #[schema(value_type = Vec<String>, example = json!(["members.tier.read", "mall.catalog.read"]))]
     pub granted: PermissionSet,
+    /// The hosts that it may call: all that it requires, and those optional ones that the merchant wants.
+    #[serde(default)]
+    #[schema(example = json!(["api.partner.example"]))]
+    pub hosts: Vec<String>,
     /// The settings; the defaults when absent.
     #[schema(value_type = Option<Object>)]
     pub settings: Option<Value>,
@@ -56,6 +60,9 @@ pub(crate) struct GrantsIn {
     /// All that the plugin requires, and those optional permissions that the merchant wants.
     #[schema(value_type = Vec<String>, example = json!(["mall.catalog.read"]))]
     pub granted: PermissionSet,
+    /// The hosts that it may call, likewise.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 /// The order of all plugins.
@@ -100,6 +107,8 @@ pub(crate) struct InstallOut {
     pub breakers: Vec<BreakerOut>,
     /// What it is allowed.
     pub granted: Vec<&'static str>,
+    /// The hosts that it may call.
+    pub hosts: Vec<String>,
     /// The settings, with the defaults filled in.
     #[schema(value_type = Object)]
     pub settings: Value,
@@ -145,6 +154,7 @@ impl InstallOut {
             position: install.position,
             points: install.manifest.points.iter().map(|point| point.name()).collect(),
             granted: install.granted.iter().map(|permission| permission.name()).collect(),
+            hosts: install.hosts,
             settings: install.settings,
             created_at: install.created_at.rfc3339(),
             updated_at: install.updated_at.rfc3339(),
@@ -193,8 +203,8 @@ pub(super) async fn install_post(
     owner: Owner,
     Body(input): Body<InstallIn>,
 ) -> ApiResult<(StatusCode, Json<InstallOut>)> {
-    let InstallIn { plugin, version, granted, settings } = input;
-    let new = NewInstall { plugin, version, granted, settings };
+    let InstallIn { plugin, version, granted, hosts, settings } = input;
+    let new = NewInstall { plugin, version, granted: Grants { permissions: granted, hosts }, settings };
     let create = async |mut tx: Tx| {
         let install = install_create(&mut tx, &new).await?;
         seen(&mut tx, install).await
@@ -244,8 +254,9 @@ pub(super) async fn install_grants(
     PathOf(id): PathOf<InstallId>,
     Body(input): Body<GrantsIn>,
 ) -> ApiResult<Json<InstallOut>> {
+    let granted = Grants { permissions: input.granted, hosts: input.hosts };
     let put = async |mut tx: Tx| {
-        let install = install_grants_put(&mut tx, id, input.granted).await?;
+        let install = install_grants_put(&mut tx, id, &granted).await?;
         seen(&mut tx, install).await
     };
     let install = state.store.write(&owner.ctx, put).await?;

@@ -33,6 +33,7 @@ mod retention;
 mod routes;
 mod schedules;
 mod scope;
+mod secrets;
 mod shared;
 mod skus;
 mod stream;
@@ -114,6 +115,9 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/installs/{install}/recordings", Staff::ROLES),
     row("GET", "/v1/installs/{install}/routes", Staff::ROLES),
     row("PUT", "/v1/installs/{install}/settings", Staff::ROLES),
+    row("GET", "/v1/installs/{install}/secrets", Staff::ROLES),
+    row("PUT", "/v1/installs/{install}/secrets/{name}", Owner::ROLES),
+    row("DELETE", "/v1/installs/{install}/secrets/{name}", Owner::ROLES),
     row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
     row("POST", "/v1/installs/{install}/enable", Staff::ROLES),
     row("POST", "/v1/installs/{install}/disable", Staff::ROLES),
@@ -249,6 +253,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(installs::install_read, installs::install_remove))
         .routes(routes!(installs::install_settings))
         .routes(routes!(installs::install_grants))
+        .routes(routes!(secrets::install_secret_all))
+        .routes(routes!(secrets::install_secret_set, secrets::install_secret_remove))
         .routes(routes!(installs::install_on))
         .routes(routes!(installs::install_off))
         .routes(routes!(failures::install_rearm))

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use heptad_model::manifest::PermissionWish;
-use heptad_model::{Locale, Manifest};
+use heptad_model::{HostWish, Locale, Manifest};
 use heptad_platform::catalog::{Plugin, PluginVersion, plugin_get, plugin_list, version_approved_list};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,6 +51,8 @@ pub(crate) struct PluginDetailOut {
     pub license: String,
     /// What it asks for.
     pub permissions: Vec<WishOut>,
+    /// The hosts that it calls.
+    pub hosts: Vec<HostOut>,
     /// The settings as a subset of JSON Schema; absent when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -63,6 +65,36 @@ pub(crate) struct PluginDetailOut {
     /// The version's bytes.
     #[schema(example = 182044)]
     pub size: u64,
+}
+
+/// A host that a plugin calls.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HostOut {
+    /// The host, with its port where that is not the usual one.
+    #[schema(example = "api.partner.example")]
+    pub name: String,
+    /// Whether the plugin works without it.
+    pub optional: bool,
+    /// What for, in the reader's language and the publisher's words.
+    pub purpose: String,
+    /// The permissions whose data goes there.
+    #[schema(example = json!(["mall.orders.read"]))]
+    pub data: Vec<&'static str>,
+    /// For how many days it is kept there, by the publisher's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeps_days: Option<u32>,
+}
+
+impl HostOut {
+    fn new(wish: &HostWish, reader: Locale) -> Self {
+        Self {
+            name: wish.name.clone(),
+            optional: wish.optional,
+            purpose: wish.purpose(reader).to_owned(),
+            data: wish.data.iter().map(|permission| permission.name()).collect(),
+            keeps_days: wish.keeps_days,
+        }
+    }
 }
 
 /// A permission that a plugin asks for.
@@ -153,6 +185,7 @@ impl PluginDetailOut {
             plugin: PluginOut::new(plugin, reader),
             license: manifest.license.clone(),
             permissions: wishes(manifest, reader),
+            hosts: manifest.hosts.iter().map(|wish| HostOut::new(wish, reader)).collect(),
             settings_schema: manifest.settings.clone(),
             memory_mib: manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start()),
             digest: plugin.latest.digest.clone(),

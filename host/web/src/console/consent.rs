@@ -1,8 +1,10 @@
-//! What a plugin may do, in plain words: grouped by how delicate the data is, each with the plugin's own purpose.
+//! What a plugin may do, in plain words: grouped by how delicate the data is, each with the plugin's own purpose; then the
+//! hosts that it calls.
 
 use heptad_model::permission::{Access, DataClass};
 use heptad_model::points::{FailurePolicy, Kind};
-use heptad_model::{Manifest, Permission, PermissionSet, Point};
+use heptad_model::{HostWish, Manifest, Permission, Point};
+use heptad_platform::install::Grants;
 
 use super::i18n::Words;
 
@@ -10,9 +12,9 @@ use super::i18n::Words;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ask {
     /// The name, as forms carry it.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// The platform's sentence about it.
-    pub(super) sentence: &'static str,
+    pub(super) sentence: String,
     /// The plugin's own words on what it is for.
     pub(super) purpose: String,
     /// Whether it may be declined.
@@ -23,10 +25,10 @@ pub(super) struct Ask {
     pub(super) writes: bool,
 }
 
-/// Permissions on data of one class.
+/// Permissions on data of one class, or hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
-    /// `none`, `business`, `personal` or `sensitive`.
+    /// `none`, `business`, `personal`, `sensitive` or `hosts`.
     pub(super) class: &'static str,
     /// What the class means.
     pub(super) title: String,
@@ -45,17 +47,57 @@ const fn class_word(class: DataClass) -> &'static str {
     }
 }
 
+/// Before a host in forms, where hosts and permissions stand in one list.
+const HOST: &str = "host:";
+
+/// The hosts that the manifest names. Before the first decision those to which no data of persons goes are proposed.
+fn hosts(words: Words, manifest: &Manifest, granted: Option<&Grants>) -> Option<Group> {
+    let is_harmless =
+        |wish: &HostWish| wish.data.iter().all(|permission| permission.row().class <= DataClass::Business);
+    let ask = |wish: &HostWish| Ask {
+        name: format!("{HOST}{}", wish.name),
+        sentence: host_sentence(words, wish),
+        purpose: wish.purpose(words.locale()).to_owned(),
+        optional: wish.optional,
+        granted: !wish.optional
+            || granted.map_or_else(|| is_harmless(wish), |granted| granted.hosts.contains(&wish.name)),
+        writes: false,
+    };
+    let mut asks: Vec<Ask> = manifest.hosts.iter().map(ask).collect();
+    asks.sort_by_key(|ask| ask.optional);
+    (!asks.is_empty()).then(|| Group {
+        class: "hosts",
+        title: words.t("class-hosts"),
+        help: words.t("class-hosts-help"),
+        asks,
+    })
+}
+
+/// The contract on data with a host: which of it goes there, and for how long it is kept.
+fn host_sentence(words: Words, wish: &HostWish) -> String {
+    if wish.data.is_empty() {
+        return words.t1("host-no-data", "host", &wish.name);
+    }
+    let data: Vec<&str> = wish.data.iter().map(|permission| permission.row().sentence.get(words.locale())).collect();
+    let data = data.join(words.t("list-comma").as_str());
+    let host = words.t2("host-data", "host", &wish.name, "data", data);
+    match wish.keeps_days {
+        None | Some(0) => format!("{host}{}", words.t("host-keeps-nothing")),
+        Some(days) => format!("{host}{}", words.t1("host-keeps", "days", days)),
+    }
+}
+
 /// What the manifest asks for. `granted` says what the boxes show; before the first decision, optional wishes on the
 /// shop's own data are proposed and those on people's are not: who reads on and wants it checks it.
-pub(super) fn groups(words: Words, manifest: &Manifest, granted: Option<PermissionSet>) -> Vec<Group> {
+pub(super) fn groups(words: Words, manifest: &Manifest, granted: Option<&Grants>) -> Vec<Group> {
     let class_of = |permission: Permission| permission.row().class;
     let ask = |wish: &heptad_model::manifest::PermissionWish| Ask {
-        name: wish.name.name(),
-        sentence: wish.name.row().sentence.get(words.locale()),
+        name: wish.name.name().to_owned(),
+        sentence: wish.name.row().sentence.get(words.locale()).to_owned(),
         purpose: words.locale().of(&wish.purpose).to_owned(),
         optional: wish.optional,
         granted: match granted {
-            Some(granted) => !wish.optional || granted.contains(wish.name),
+            Some(granted) => !wish.optional || granted.permissions.contains(wish.name),
             None => !wish.optional || class_of(wish.name) <= DataClass::Business,
         },
         writes: wish.name.row().access == Access::Write,
@@ -74,14 +116,20 @@ pub(super) fn groups(words: Words, manifest: &Manifest, granted: Option<Permissi
                 asks,
             })
         })
+        .chain(hosts(words, manifest, granted))
         .collect()
 }
 
 /// What a merchant allowed: all that is required, and the optional ones whose boxes are checked.
-pub(super) fn decision(manifest: &Manifest, checked: &[&str]) -> PermissionSet {
+pub(super) fn decision(manifest: &Manifest, checked: &[&str]) -> Grants {
     let allowed =
         |wish: &&heptad_model::manifest::PermissionWish| !wish.optional || checked.contains(&wish.name.name());
-    manifest.permissions.iter().filter(allowed).map(|wish| wish.name).collect()
+    let checked_hosts: Vec<&str> = checked.iter().filter_map(|name| name.strip_prefix(HOST)).collect();
+    let may_call = |wish: &&HostWish| !wish.optional || checked_hosts.contains(&wish.name.as_str());
+    Grants {
+        permissions: manifest.permissions.iter().filter(allowed).map(|wish| wish.name).collect(),
+        hosts: manifest.hosts.iter().filter(may_call).map(|wish| wish.name.clone()).collect(),
+    }
 }
 
 /// A point in a merchant's words.
@@ -121,9 +169,14 @@ pub(super) fn point_title(words: Words, point: Point) -> String {
 pub(super) fn limits(words: Words, manifest: &Manifest) -> Vec<String> {
     let wall = manifest.points.iter().map(|point| point.row().budget_ms).max().unwrap_or_default();
     let memory = manifest.memory_mib.unwrap_or(*heptad_model::manifest::MEMORY_MIB.start());
-    let writes = manifest.permissions.iter().any(|wish| wish.name.row().access == Access::Write);
-    let mut limits = vec![words.t("limit-sandbox"), words.t("limit-network")];
-    limits.push(words.t(if writes { "limit-own-writes" } else { "limit-read-only" }));
+    let written = manifest.permissions.iter().map(|wish| wish.name.row()).filter(|row| row.access == Access::Write);
+    let writes = match written.map(|row| row.class).max() {
+        None => "limit-read-only",
+        Some(DataClass::None) => "limit-own-writes",
+        Some(_) => "limit-allowed-writes",
+    };
+    let network = if manifest.hosts.is_empty() { "limit-network" } else { "limit-hosts" };
+    let mut limits = vec![words.t("limit-sandbox"), words.t(network), words.t(writes)];
     limits.push(words.t2("limit-call", "ms", wall, "mib", memory));
     limits
 }
@@ -154,8 +207,11 @@ mod tests {
     fn i04_personal_data_stands_apart_and_is_not_proposed() {
         let groups = groups(Words(Locale::ZhCn), &manifest(), None);
         assert_eq!(groups.iter().map(|group| group.class).collect::<Vec<_>>(), ["business", "personal"]);
-        let boxes: Vec<_> =
-            groups.iter().flat_map(|group| &group.asks).map(|ask| (ask.name, ask.optional, ask.granted)).collect();
+        let boxes: Vec<_> = groups
+            .iter()
+            .flat_map(|group| &group.asks)
+            .map(|ask| (ask.name.as_str(), ask.optional, ask.granted))
+            .collect();
         assert_eq!(
             boxes,
             [
@@ -171,7 +227,7 @@ mod tests {
     #[test]
     fn a_required_permission_is_granted_with_the_install_and_an_optional_one_by_its_box() {
         let granted = decision(&manifest(), &["members.tags.read", "platform.kv.write"]);
-        let names: Vec<_> = granted.iter().map(Permission::name).collect();
+        let names: Vec<_> = granted.permissions.iter().map(Permission::name).collect();
         assert_eq!(names, ["mall.catalog.read", "mall.orders.read", "members.tags.read"]);
     }
 }

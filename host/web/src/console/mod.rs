@@ -35,8 +35,8 @@ pub(crate) use i18n::Words;
 pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
     carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders, overview,
-    people, products, publisher, replays, retention, review, routes, schedules, sign_in, subscriptions, tenants, usage,
-    webhooks,
+    people, products, publisher, replays, retention, review, routes, schedules, secrets, sign_in, subscriptions,
+    tenants, usage, webhooks,
 };
 
 /// The most bytes of a form.
@@ -53,6 +53,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/plugins/{install}", get(installs::show).post(installs::settings_post))
         .route("/plugins/{install}/open", get(routes::open))
         .route("/plugins/{install}/permissions", post(installs::permissions_post))
+        .route("/plugins/{install}/secrets", post(secrets::secrets_post))
         .route("/plugins/{install}/move", post(installs::move_post))
         .route("/plugins/{install}/enable", post(installs::enable_post))
         .route("/plugins/{install}/disable", post(installs::disable_post))

@@ -56,6 +56,13 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
             let values = [("most", number("most").value()), ("time", text("resets").value())];
             words.with("notice-webhook-limit", values)
         }
+        NoticeKind::OutboundBlocked => {
+            let key = match text("code") {
+                "unreadable" => "notice-outbound-unreadable",
+                _ => "notice-outbound-blocked",
+            };
+            words.with(key, [plugin, ("host", text("host").value())])
+        }
     }
 }
 
@@ -133,6 +140,7 @@ mod tests {
                 &["81.0 k", "100.0 k", "2026-03-01 09:30"],
             ),
             (NoticeKind::WebhookLimit, &["100.0 k", "2026-03-02 08:00"], &["100.0 k", "2026-03-02 08:00"]),
+            (NoticeKind::OutboundBlocked, &["tea-club", "shop.example"], &["tea-club", "shop.example"]),
         ] {
             for (locale, parts) in [(Locale::ZhCn, zh), (Locale::En, en)] {
                 let said = sentence(locale, &notice(kind, detail.clone()));

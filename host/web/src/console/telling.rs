@@ -40,7 +40,7 @@ pub(super) fn events_url(shop: &Shop, key: impl std::fmt::Display) -> String {
 /// Who a subscription belongs to: the name for people, and the page.
 pub(super) fn owner(shop: &Shop, subscription: &Subscription, installs: &[Install]) -> (String, Option<String>) {
     match subscription.kind {
-        SubscriptionKind::Plugin | SubscriptionKind::Schedule => {
+        SubscriptionKind::Plugin | SubscriptionKind::Schedule | SubscriptionKind::Outbound => {
             match installs.iter().find(|install| install.id.to_string() == subscription.owner) {
                 Some(install) => {
                     let (name, _) = catalog::title(shop, &install.manifest);

@@ -69,4 +69,46 @@ both_databases! {
             assert!(actions.contains(&action), "{action} is not in {actions:?}");
         }
     }
+
+    async fn hosts_are_granted_like_permissions_and_secrets_are_never_shown(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        host.approved(&["courier"]).await;
+        let shop = host.shop("own", "CNY").await;
+        let shown = host.get(&shop.owner, "/v1/plugins/courier").await.expect(200);
+        assert_eq!(shown["hosts"][1]["name"], "backup.example");
+        assert_eq!(shown["hosts"][1]["data"], json!(["mall.inventory.read"]));
+        assert_eq!((&shown["hosts"][1]["keeps_days"], &shown["hosts"][0]["optional"]), (&json!(30), &json!(false)));
+        let granted = json!(["mall.inventory.read", "platform.kv.write", "platform.outbound.enqueue"]);
+        let install = async |hosts: Value| {
+            host.post(&shop.owner, "/v1/installs", &json!({"plugin": "courier", "granted": granted, "hosts": hosts})).await
+        };
+        let refused = install(json!([])).await;
+        assert_eq!((refused.problem(422).as_str(), refused.fields()), ("host-required", vec!["hosts".to_owned()]));
+        assert_eq!(install(json!(["carrier.example", "elsewhere.example"])).await.problem(422), "host-not-asked");
+        assert_eq!(install(json!(["carrier.example", "carrier.example"])).await.problem(422), "host-not-asked");
+        let made = install(json!(["carrier.example"])).await.expect(201);
+        assert_eq!(made["hosts"], json!(["carrier.example"]));
+        let path = format!("/v1/installs/{}", id(&made));
+        let grants = json!({"granted": granted, "hosts": ["carrier.example", "backup.example"]});
+        let changed = host.call(&shop.owner, Method::PUT, &format!("{path}/grants"), &grants).await.expect(200);
+        assert_eq!(changed["hosts"], json!(["carrier.example", "backup.example"]));
+
+        let secret = format!("{path}/secrets/carrier-key");
+        let put = async |value: &str| host.call(&shop.owner, Method::PUT, &secret, &json!({"value": value})).await;
+        assert_eq!(put("short").await.fields(), ["value"]);
+        assert_eq!(put("with a space in it").await.fields(), ["value"]);
+        put("open-sesame-42").await.expect(204);
+        let all = host.get(&shop.staff, &format!("{path}/secrets")).await;
+        let listed = all.expect(200);
+        assert_eq!((&listed[0]["name"], &listed[0]["hosts"]), (&json!("carrier-key"), &json!(["carrier.example"])));
+        assert!(listed[0]["set_at"].is_string() && !all.text().contains("sesame"), "{}", all.text());
+        let log = host.get(&shop.owner, "/v1/audit").await.text();
+        assert!(log.contains("install.secret-set") && !log.contains("sesame"), "{log}");
+        let unknown = format!("{path}/secrets/other");
+        let answer = host.call(&shop.owner, Method::PUT, &unknown, &json!({"value": "open-sesame-42"})).await;
+        assert_eq!(answer.problem(404), "not-found");
+        host.call(&shop.owner, Method::DELETE, &secret, &Value::Null).await.expect(204);
+        host.call(&shop.owner, Method::DELETE, &secret, &Value::Null).await.expect(204);
+        assert!(host.get(&shop.staff, &format!("{path}/secrets")).await.expect(200)[0]["set_at"].is_null());
+    }
 }

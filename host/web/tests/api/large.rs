@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::http::Method;
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, product_create, sku_create};
 use heptad_model::Minor;
@@ -35,6 +36,11 @@ both_databases! {
         let host = TestHost::start(database).await;
         host.approved(&["member-pricing", "quantity-breaks"]).await;
         let shop = host.shop("large", "CNY").await;
+        // How long it takes is not the question here, on a busy machine least of all.
+        let patient = json!({"quote_ms": 10_000, "wall_ms": 10_000});
+        host.call(&host.operator, Method::PUT, "/v1/limit-profiles/patient", &patient).await.expect(200);
+        let path = format!("/v1/tenants/{}/limit-profile", shop.record.tenant.id);
+        host.call(&host.operator, Method::PUT, &path, &json!({"profile": "patient"})).await.expect(204);
         skus(&host, &shop, 2_000).await;
         let gold = json!({"tag": "member-price", "tiers": [{"tier": "gold", "percent": 10}]});
         installed(&host, &shop, "member-pricing", gold).await;

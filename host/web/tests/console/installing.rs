@@ -113,6 +113,34 @@ both_databases! {
         assert_eq!(order(&page.html).last(), Some(&"quantity-breaks"));
         page.lacks("hello-discount");
     }
+
+    async fn hosts_and_secrets_are_decided_on_and_a_secret_is_never_shown(database: TestDatabase) {
+        let world = World::start(database).await;
+        world.host.approved(&["courier"]).await;
+        for (language, host, kept, given) in [
+            ("en", "Call carrier.example; nothing of your shop's data goes there.", "Kept there for 30 days.", "Given on"),
+            ("zh-CN", "访问 carrier.example，不带走店铺数据。", "对方保存 30 天。", "提供。"),
+        ] {
+            let mut browser = Browser::new(&world.host, language);
+            browser.sign_in(&world.owner.login).await.expect(200);
+            let page = browser.open(&world.at("/catalog/courier/install")).await.expect(200);
+            page.shows(host).shows(kept);
+            let consent = page.form("/install");
+            let boxes = consent.fields.iter().filter(|(name, _)| name == "allow").map(|(_, value)| value.as_str());
+            assert_eq!(boxes.collect::<Vec<_>>(), ["host:backup.example"], "business data alone goes there");
+            let page = browser.send(&consent.without("allow", "host:backup.example")).await.expect(200);
+            let install = page.path.split('?').next().unwrap().to_owned();
+            let refused = browser.send(&page.form("/secrets").set("value", "sh0rt")).await.expect(422);
+            assert!(!refused.html.contains("sh0rt"));
+            let page = browser.send(&page.form("/secrets").set("value", "open-sesame-42")).await.expect(200);
+            page.shows(given);
+            assert!(!page.html.contains("sesame"));
+            let back = page.forms().into_iter().rfind(|form| form.action.ends_with("/secrets")).unwrap();
+            browser.send(&back).await.expect(200).lacks(given);
+            let page = browser.open(&format!("{install}/uninstall")).await.expect(200);
+            browser.send(&page.form("/uninstall")).await.expect(200);
+        }
+    }
 }
 
 async fn flow(world: &World, words: &Words) {

@@ -73,6 +73,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
 /// Routes that take a form and have no page of their own.
 const FORMS: &[(&str, Who)] = &[
     ("shop /plugins/{install}/permissions", Owner),
+    ("shop /plugins/{install}/secrets", Owner),
     ("shop /plugins/{install}/move", Owner),
     ("shop /plugins/{install}/enable", Owner),
     ("shop /plugins/{install}/disable", Owner),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Customer, Shop};
 use crate::{
-    Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Entry,
-    ErrorKind, Hold, Host, HostError, KeyPage, Level, Membership, Movement, PageRequest, Profile, Purchase, Query,
-    Reversal, Sku, SkuPage, StockLevel, TagChange, TagSet, Timestamp, Visitor,
+    Annotation, Balance, Coupon, CouponGrant, CouponWithdrawal, Document, DocumentPage, Draft, Emission, Enqueued,
+    Entry, ErrorKind, Hold, Host, HostError, KeyPage, Level, Membership, Movement, OutboundRequest, OutboundResponse,
+    PageRequest, Profile, Purchase, Query, Reversal, Sku, SkuPage, StockLevel, TagChange, TagSet, Timestamp, Visitor,
 };
 
 /// The most codes of a call about SKUs.
@@ -67,6 +67,7 @@ impl Shop {
         if !self.writable {
             return Err(error(ErrorKind::Denied, "read-only", "this point only calculates".to_owned()));
         }
+        self.has_written.set(true);
         Ok(())
     }
 
@@ -295,6 +296,16 @@ impl Host for Shop {
         self.enter_writing("heptad:platform/events#emit", "platform.events.emit")?;
         bounded(events.len(), MAX_OPERATIONS)?;
         self.emit_now(events)
+    }
+
+    fn enqueue(&self, requests: &[Enqueued]) -> Result<Vec<String>, HostError> {
+        self.enter_writing("heptad:platform/outbound#enqueue", "platform.outbound.enqueue")?;
+        bounded(requests.len(), MAX_OPERATIONS)?;
+        self.enqueue_now(requests)
+    }
+
+    fn fetch(&self, request: &OutboundRequest) -> Result<OutboundResponse, HostError> {
+        self.fetch_now(request)
     }
 }
 

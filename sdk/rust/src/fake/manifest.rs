@@ -11,6 +11,8 @@ use crate::{Argument, Money, Text};
 pub(super) struct Manifest {
     /// The names of the permissions that the plugin asks for.
     pub(super) permissions: BTreeSet<String>,
+    /// The hosts that it calls.
+    pub(super) hosts: BTreeSet<String>,
     /// The words of its own events.
     pub(super) emits: BTreeSet<String>,
     /// Its collections with their indexed fields.
@@ -24,6 +26,8 @@ pub(super) struct Manifest {
 struct File {
     #[serde(default)]
     permissions: Vec<Wish>,
+    #[serde(default)]
+    hosts: Vec<Wish>,
     #[serde(default)]
     emits: BTreeSet<String>,
     #[serde(default)]
@@ -58,6 +62,7 @@ impl Manifest {
         let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("plugin.toml: {error}"));
         Self {
             permissions: file.permissions.into_iter().map(|wish| wish.name).collect(),
+            hosts: file.hosts.into_iter().map(|wish| wish.name).collect(),
             emits: file.emits,
             collections: file.collections.into_iter().map(|one| (one.name, one.indexes)).collect(),
             schema: file.settings,

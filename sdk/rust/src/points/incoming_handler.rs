@@ -170,12 +170,9 @@ pub use component::answer;
 mod component {
     use super::*;
     use crate::bindings::http_handler::wasi::http::types::{
-        ErrorCode, Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
+        ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
     };
-    use crate::bindings::http_handler::wasi::io::streams::{InputStream, OutputStream, StreamError};
-
-    /// The most bytes that are read at once.
-    const PIECE: u64 = 64 << 10;
+    use crate::streams::{Incoming, Outgoing};
 
     /// Lets the plugin answer a request.
     pub fn answer<P: HttpHandler>(incoming: IncomingRequest, out: ResponseOutparam) {
@@ -225,7 +222,7 @@ mod component {
         let Ok(body_out) = body_out else { return };
         let written = match body_out.write() {
             Ok(stream) => {
-                let mut stream = Outgoing(stream);
+                let mut stream = Outgoing::new(stream);
                 match body {
                     Body::Bytes(bytes) => stream.write_all(&bytes),
                     Body::Stream(write) => write(&mut stream),
@@ -236,66 +233,6 @@ mod component {
         // Dropped without `finish`, the body counts as broken off.
         if written.is_ok() {
             let _ = OutgoingBody::finish(body_out, None);
-        }
-    }
-
-    fn broken(error: StreamError) -> io::Error {
-        match error {
-            StreamError::Closed => io::ErrorKind::BrokenPipe.into(),
-            StreamError::LastOperationFailed(error) => io::Error::other(error.to_debug_string()),
-        }
-    }
-
-    /// Falls in this order: a stream goes before its body.
-    struct Incoming {
-        stream: InputStream,
-        _body: IncomingBody,
-    }
-
-    impl Incoming {
-        fn of(body: IncomingBody) -> Option<Self> {
-            Some(Self { stream: body.stream().ok()?, _body: body })
-        }
-    }
-
-    impl Read for Incoming {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            match self.stream.blocking_read(PIECE.min(into.len() as u64)) {
-                Ok(bytes) => {
-                    into[..bytes.len()].copy_from_slice(&bytes);
-                    // No bytes and no end: nothing came yet.
-                    if bytes.is_empty() && !into.is_empty() {
-                        Err(io::ErrorKind::Interrupted.into())
-                    } else {
-                        Ok(bytes.len())
-                    }
-                }
-                Err(StreamError::Closed) => Ok(0),
-                Err(error) => Err(broken(error)),
-            }
-        }
-    }
-
-    struct Outgoing(OutputStream);
-
-    impl Write for Outgoing {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if bytes.is_empty() {
-                return Ok(0);
-            }
-            loop {
-                let room = self.0.check_write().map_err(broken)?;
-                if room > 0 {
-                    let length = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-                    self.0.write(&bytes[..length]).map_err(broken)?;
-                    return Ok(length);
-                }
-                self.0.subscribe().block();
-            }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
         }
     }
 }

@@ -1,33 +1,57 @@
 //! `wasi:http`: wasmtime's own, counted where it fetches its context, with bounds on what the host holds of headers and
-//! bodies. What goes out has its head held back until the call's transaction is committed.
+//! bodies. What goes out in answer has its head held back until the call's transaction is committed; what goes to other
+//! servers passes `crate::egress`.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderName;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::add_only_http_to_linker_async;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostResponseOutparam as _};
-use wasmtime_wasi_http::p2::types::{HostOutgoingResponse, HostResponseOutparam};
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host as _;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Host as _, HostResponseOutparam as _};
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostOutgoingRequest, HostOutgoingResponse, HostResponseOutparam,
+};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
 };
 
 use crate::call::Call;
+use crate::egress::{Refusal, Sender};
 use crate::points::bad;
 
 /// The most bytes of one set of headers, with what the host needs to hold them.
 const FIELDS_BYTES: usize = 32 << 10;
 /// The most bytes of one write to a body; the host holds two of them.
 const CHUNK_BYTES: usize = 64 << 10;
-/// The name under which wasmtime links the interface whose function is ours.
+/// The names under which wasmtime links the interfaces of which a function is ours.
 const TYPES: &str = "wasi:http/types@0.2.12";
+const OUTGOING: &str = "wasi:http/outgoing-handler@0.2.12";
 
 /// Adds `wasi:http` over what is there; shadowing must be allowed.
 pub(super) fn add_to_linker(linker: &mut Linker<Call>) -> wasmtime::Result<()> {
     add_only_http_to_linker_async(linker)?;
-    linker
-        .instance(TYPES)?
-        .func_wrap_async("[static]response-outparam.set", |store, arguments| Box::new(response_set(store, arguments)))
+    linker.instance(TYPES)?.func_wrap_async("[static]response-outparam.set", |store, arguments| {
+        Box::new(response_set(store, arguments))
+    })?;
+    linker.instance(OUTGOING)?.func_wrap("handle", handle)
+}
+
+type Request = (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>);
+type Handled = Result<Resource<HostFutureIncomingResponse>, ErrorCode>;
+
+/// Sends a request to another server, if the call may send any now.
+fn handle(mut store: StoreContextMut<'_, Call>, (request, options): Request) -> wasmtime::Result<(Handled,)> {
+    let call = store.data_mut();
+    call.pass()?;
+    call.wasi.http.hooks.sender = Some(call.sender());
+    let mut http = call.wasi.http();
+    match http.handle(request, options) {
+        Ok(response) => Ok((Ok(response),)),
+        Err(error) => http.convert_error_code(error).map(|code| (Err(code),)),
+    }
 }
 
 type Answered = Result<Resource<HostOutgoingResponse>, ErrorCode>;
@@ -58,7 +82,7 @@ impl Default for Http {
     fn default() -> Self {
         let mut context = WasiHttpCtx::new();
         context.set_field_size_limit(FIELDS_BYTES);
-        Self { context, hooks: Hooks }
+        Self { context, hooks: Hooks::default() }
     }
 }
 
@@ -67,6 +91,13 @@ impl super::Wasi {
     pub(crate) fn http(&mut self) -> WasiHttpCtxView<'_> {
         let Http { context, hooks } = &mut self.http;
         WasiHttpCtxView { ctx: context, hooks, table: &mut self.handles }
+    }
+}
+
+impl super::Wasi {
+    /// Why requests to other servers were not sent, in words.
+    pub(crate) fn take_refusals(&mut self) -> Vec<String> {
+        std::mem::take(&mut *self.http.hooks.refusals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -80,7 +111,19 @@ impl WasiHttpView for Call {
     }
 }
 
-struct Hooks;
+/// What happens to the next request of a guest: the function that sends it says so just before.
+#[derive(Default)]
+struct Hooks {
+    sender: Option<Result<Sender, Refusal>>,
+    /// Why requests were not sent, in words for the call's log.
+    refusals: Refusals,
+}
+
+type Refusals = Arc<Mutex<Vec<String>>>;
+
+fn put_down(refusals: &Refusals, refusal: &Refusal) {
+    refusals.lock().unwrap_or_else(PoisonError::into_inner).push(format!("outbound: {refusal}"));
+}
 
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
@@ -89,14 +132,26 @@ impl WasiHttpHooks for Hooks {
         DEFAULT_FORBIDDEN_HEADERS.contains(name)
     }
 
-    /// Nothing goes out: no plugin may call anybody yet.
     fn send_request(
         &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
+        let (sender, refusals) = (self.sender.take().unwrap_or(Err(Refusal::Calculating)), self.refusals.clone());
+        Box::new(async move {
+            let sent = match sender {
+                Ok(sender) => sender.send(request, options).await,
+                Err(refusal) => Err(refusal),
+            };
+            match sent {
+                Ok(answer) => Ok((answer, Box::new(std::future::ready(Ok(()))) as Box<_>)),
+                Err(refusal) => {
+                    put_down(&refusals, &refusal);
+                    Err(refusal.error())
+                }
+            }
+        })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

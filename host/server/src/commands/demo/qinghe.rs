@@ -169,7 +169,8 @@ async fn install(state: &AppState, ctx: &Ctx, plugin: &str, settings: serde_json
     let find = async |mut tx: PlatformTx| plugin_get(&mut tx, plugin).await;
     let found = state.store.platform_read(ctx.origin(), find).await.map_err(platform)?;
     let granted = found.latest.manifest.wishes();
-    let input = InstallIn { plugin: plugin.to_owned(), version: None, granted, settings: Some(settings) };
+    let input =
+        InstallIn { plugin: plugin.to_owned(), version: None, granted: granted.into(), settings: Some(settings) };
     let install = async |mut tx: Tx| {
         let install = install_create(&mut tx, &input).await?;
         install_enable(&mut tx, install.id).await.map(drop)

@@ -92,6 +92,8 @@ struct EventRow {
     key: String,
     about: Option<String>,
     by: String,
+    /// What a plugin logged, if it tells of that.
+    lines: Vec<String>,
 }
 
 impl EventRow {
@@ -104,6 +106,11 @@ impl EventRow {
             about: telling::about(shop, &event.kind, &event.key),
             key: event.key.clone(),
             by: actor(shop, &event.actor, installs).0,
+            lines: event
+                .data
+                .get("lines")
+                .and_then(|lines| serde_json::from_value(lines.clone()).ok())
+                .unwrap_or_default(),
         }
     }
 }

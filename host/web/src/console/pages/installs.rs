@@ -7,8 +7,8 @@ use heptad_model::id::InstallId;
 use heptad_platform::breaker::{Breaker, breaker_list};
 use heptad_platform::delivery::subscription::Subscription;
 use heptad_platform::install::{
-    Install, install_delete, install_disable, install_enable, install_get, install_grants_put, install_list,
-    install_reorder, install_settings_put,
+    GivenSecret, Install, install_delete, install_disable, install_enable, install_get, install_grants_put,
+    install_list, install_reorder, install_secret_list, install_settings_put,
 };
 use heptad_platform::settings::settings_check;
 use heptad_platform::{FieldError, PlatformError};
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::failures::{self, PointView};
 use super::routes::{self, RouteView};
+use super::secrets::{self, SecretView};
 use super::subscriptions::{self, SubscriptionRow};
 use super::{catalog, go};
 use crate::console::consent::{self, Group};
@@ -72,6 +73,7 @@ pub(in crate::console) async fn list(shop: Shop, State(state): State<AppState>) 
 #[template(path = "install.html")]
 struct InstallPage {
     shell: Shell,
+    id: String,
     url: String,
     name: String,
     summary: String,
@@ -82,6 +84,7 @@ struct InstallPage {
     points: Vec<PointView>,
     subscriptions: Vec<SubscriptionRow>,
     routes: Vec<RouteView>,
+    secrets: Vec<SecretView>,
     has_settings: bool,
     form: SettingsForm,
     groups: Vec<Group>,
@@ -101,18 +104,20 @@ impl InstallPage {
     }
 }
 
-/// An install with the breakers of the shop, and its subscriptions.
+/// An install with the breakers of the shop, its subscriptions, and the secrets that it was given.
 struct Seen {
     install: Install,
     breakers: Vec<Breaker>,
     subscriptions: Vec<SubscriptionRow>,
+    secrets: Vec<GivenSecret>,
 }
 
 fn install_page(shop: Shop, state: &AppState, seen: &Seen, values: &Value, errors: &[FieldError]) -> InstallPage {
-    let Seen { install, breakers, subscriptions } = seen;
+    let Seen { install, breakers, subscriptions, secrets } = seen;
     let (name, summary) = catalog::title(&shop, &install.manifest);
-    let groups = consent::groups(shop.words(), &install.manifest, Some(install.granted));
+    let groups = consent::groups(shop.words(), &install.manifest, Some(&install.grants()));
     InstallPage {
+        id: install.id.to_string(),
         url: shop.url(format_args!("/plugins/{}", install.id)),
         name,
         summary,
@@ -123,6 +128,7 @@ fn install_page(shop: Shop, state: &AppState, seen: &Seen, values: &Value, error
         points: failures::points(&shop, install, breakers),
         subscriptions: subscriptions.clone(),
         routes: routes::routes(&shop, state, install),
+        secrets: secrets::secrets(&shop, install, secrets),
         has_settings: install.manifest.settings.is_some(),
         form: form(shop.words(), &install.manifest, shop.record.tenant.locale, values, errors),
         has_optional: groups.iter().any(|group| group.asks.iter().any(|ask| ask.optional)),
@@ -139,7 +145,8 @@ async fn fetch(state: &AppState, shop: &Shop) -> Result<Seen, Failure> {
         let breakers = breaker_list(&mut tx).await?;
         let own = |one: &Subscription| one.owner == install.id.to_string();
         let subscriptions = subscriptions::rows(&mut tx, shop, std::slice::from_ref(&install), own).await?;
-        Ok::<_, PlatformError>(Seen { install, breakers, subscriptions })
+        let secrets = install_secret_list(&mut tx, id).await?;
+        Ok::<_, PlatformError>(Seen { install, breakers, subscriptions, secrets })
     };
     Ok(state.store.read(&shop.ctx, read).await?)
 }
@@ -148,6 +155,16 @@ async fn fetch(state: &AppState, shop: &Shop) -> Result<Seen, Failure> {
 pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) -> ConsoleResult {
     let seen = fetch(&state, &shop).await?;
     page(&install_page(shop, &state, &seen, &seen.install.settings, &[]))
+}
+
+/// The page again, after something was typed that is no secret.
+pub(super) async fn with_refused_secret(shop: Shop, state: &AppState, name: &str) -> ConsoleResult {
+    let seen = fetch(state, &shop).await?;
+    let mut shown = install_page(shop, state, &seen, &seen.install.settings, &[]);
+    if let Some(secret) = shown.secrets.iter_mut().find(|secret| secret.name == name) {
+        secret.is_refused = true;
+    }
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown)
 }
 
 /// `POST …/plugins/{install}`: saves the settings, and enables the plugin if that button was pressed; or changes the rows
@@ -195,7 +212,7 @@ pub(in crate::console) async fn permissions_post(
     let Seen { install, .. } = fetch(&state, &shop).await?;
     let checked: Vec<&str> = fields.all("allow").collect();
     let granted = consent::decision(&install.manifest, &checked);
-    state.store.write(&shop.ctx, async |mut tx| install_grants_put(&mut tx, install.id, granted).await).await?;
+    state.store.write(&shop.ctx, async |mut tx| install_grants_put(&mut tx, install.id, &granted).await).await?;
     state.runtime.refresh().await;
     Ok(go(shop.url(format_args!("/plugins/{}?done=permissions", install.id))))
 }

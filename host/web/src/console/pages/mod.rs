@@ -20,6 +20,7 @@ pub(super) mod retention;
 pub(super) mod review;
 pub(super) mod routes;
 pub(super) mod schedules;
+pub(super) mod secrets;
 pub(super) mod sign_in;
 pub(super) mod subscriptions;
 pub(super) mod tenants;
