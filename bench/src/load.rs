@@ -4,23 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use anyhow::Result;
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 
 use crate::child::Child;
+use crate::client::Client;
 use crate::series::{Series, nanos};
 
 /// Requests to send.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
-    /// Host and port.
-    pub(crate) address: String,
+    /// Hosts and ports; the connections are spread over them.
+    pub(crate) addresses: Vec<String>,
     /// The path of `POST`.
     pub(crate) path: String,
     /// A bearer token.
@@ -102,8 +98,8 @@ impl Schedule {
 /// Sends the requests and waits for all answers.
 pub(crate) async fn generate(load: &Load) -> Result<Done> {
     let mut connections = Vec::new();
-    for _ in 0..load.connections {
-        connections.push(connect(&load.address).await?);
+    for address in load.addresses.iter().cycle().take(load.connections) {
+        connections.push(Client::connect(address, load.token.as_deref()).await?);
     }
     let begun = Instant::now();
     let until = begun + Duration::from_secs_f64(load.seconds);
@@ -129,10 +125,10 @@ pub(crate) async fn generate(load: &Load) -> Result<Done> {
     Ok(done)
 }
 
-async fn client(mut to: SendRequest<Full<Bytes>>, load: Arc<Load>, schedule: Arc<Schedule>) -> (Done, Vec<u64>) {
+async fn client(mut to: Client, load: Arc<Load>, schedule: Arc<Schedule>) -> (Done, Vec<u64>) {
     let (mut done, mut times) = (Done::default(), Vec::new());
     while let Some(since) = schedule.next().await {
-        match ask(&mut to, &load).await {
+        match to.ask(Method::POST, &load.path, &load.body).await {
             Ok((status, _)) if status.is_success() => {
                 done.completed += 1;
                 times.push(nanos(since));
@@ -145,33 +141,11 @@ async fn client(mut to: SendRequest<Full<Bytes>>, load: Arc<Load>, schedule: Arc
             Err(error) => {
                 done.failed += 1;
                 done.failure = Some(format!("{error:#}"));
-                match connect(&load.address).await {
-                    Ok(again) => to = again,
-                    Err(_) => break,
+                if to.reconnect().await.is_err() {
+                    break;
                 }
             }
         }
     }
     (done, times)
-}
-
-async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("nobody listens on {address}"))?;
-    stream.set_nodelay(true)?;
-    let (to, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(to)
-}
-
-async fn ask(to: &mut SendRequest<Full<Bytes>>, load: &Load) -> Result<(StatusCode, Bytes)> {
-    let mut request =
-        Request::post(&load.path).header("host", &load.address).header("content-type", "application/json");
-    if let Some(token) = &load.token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let request = request.body(Full::new(Bytes::from(load.body.clone())))?;
-    to.ready().await?;
-    let answer = to.send_request(request).await?;
-    let status = answer.status();
-    Ok((status, answer.into_body().collect().await?.to_bytes()))
 }

@@ -51,10 +51,19 @@ impl Facts {
     }
 }
 
-/// The resident memory of this process and the most that it was, in KiB.
-pub(crate) fn resident_kib() -> (u64, u64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// The resident memory of a process (`self`, or a number) and the most that it was, in KiB.
+pub(crate) fn resident_kib(process: &str) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     (kib(&status, "VmRSS"), kib(&status, "VmHWM"))
+}
+
+/// The processor time that a process has used, in milliseconds, in the kernel and outside of it. Linux counts it in
+/// hundredths of a second.
+pub(crate) fn processor_millis(process: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The program's name, in brackets, may hold anything. The 12th and 13th fields behind it are the two times.
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
+    fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
 }
 
 fn kib(text: &str, name: &str) -> u64 {

@@ -1,19 +1,24 @@
 //! The benchmark: Heptad beside its peers in one run. Ratios are judged, absolutes are printed.
 //!
 //! `cargo xtask bench` builds the guests and runs it; `bench/README.md` says what each row means and keeps the results.
-//! There is a file for each table in `tables/`, one for each peer in `peers/`; `setup` makes a host to measure, `load` is
-//! the generator of requests, which runs in a process of its own.
+//! There is a file for each table in `tables/`, one for each peer in `peers/`; `setup` makes a host to measure, in this
+//! process, `process` starts the real program on what such a host has made; `load` is the generator of requests, which runs
+//! in a process of its own, and `watch` sees in the database what became of events.
 
 mod allocations;
 mod cart;
 mod child;
+mod client;
+mod data;
 mod load;
 mod machine;
 mod peers;
+mod process;
 mod report;
 mod series;
 mod setup;
 mod tables;
+mod watch;
 
 use std::path::PathBuf;
 

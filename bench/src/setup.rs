@@ -1,13 +1,15 @@
-//! A host on SQLite with the defaults of production, and merchants to measure with.
+//! A host with the defaults of production, and merchants to measure with.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::serve::ListenerExt as _;
+use heptad_bus::{Bus, BusOptions};
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::mall::catalog::{ProductIn, SkuIn, product_create, sku_create};
+use heptad_delivery::Delivery;
 use heptad_model::manifest::Manifest;
 use heptad_model::{Ctx, Currency, Env, Limits, Locale, Minor, Origin};
 use heptad_outbound::{Outbound, Ranges};
@@ -26,9 +28,12 @@ use heptad_web::{AppState, WebOptions, app};
 use tokio::task::JoinHandle;
 
 use crate::cart::cart;
+use crate::data::Data;
 
 /// As the server's default configuration has it.
 const RECORD_ONE_IN: u32 = 1_000;
+/// The master key.
+pub(crate) const KEY: [u8; 32] = [7; 32];
 /// The benchmark's guest, and two of the catalog, for rows with three plugins.
 pub(crate) const THREE: [&str; 3] = ["bench-guest", "hello-discount", "quantity-breaks"];
 
@@ -44,13 +49,8 @@ pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) env: Env,
     url: String,
+    bus: Option<BusOptions>,
     tasks: Vec<JoinHandle<()>>,
-}
-
-/// A folder of data: the database, the components and their compiled code.
-pub(crate) struct Data {
-    folder: PathBuf,
-    _temporary: Option<tempfile::TempDir>,
 }
 
 /// A file that `cargo xtask bench` built, by the target and the crate.
@@ -84,34 +84,27 @@ pub(crate) fn runaway(name: &str, memory_mib: u32) -> Result<Vec<u8>> {
     Ok(pack(&built("wasm32-wasip2", "bench_runaway")?, &manifest)?)
 }
 
-impl Data {
-    /// Empty, and gone with this value.
-    pub(crate) fn new() -> Result<Self> {
-        let temporary = tempfile::tempdir()?;
-        Ok(Self { folder: temporary.path().to_owned(), _temporary: Some(temporary) })
+/// The handler of events, packed to hear of this type. It does nothing, or writes a key, as the subscription's name says.
+pub(crate) fn handler(name: &str, subscription: &str, hears: &str) -> Result<Vec<u8>> {
+    let mut manifest = Manifest::from_toml(include_str!("../handler/plugin.toml"))?;
+    name.clone_into(&mut manifest.name);
+    for event in &mut manifest.events {
+        subscription.clone_into(&mut event.name);
+        event.types = vec![hears.to_owned()];
     }
-
-    /// A folder of another process.
-    pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), _temporary: None }
-    }
-
-    /// Where it lies.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    fn url(&self) -> String {
-        format!("sqlite:{}", self.folder.join("bench.db").display())
-    }
+    Ok(pack(&built("wasm32-wasip2", "bench_handler")?, &manifest)?)
 }
 
 impl Host {
-    /// A host on an empty database, with the plugins of [`THREE`] in its catalog.
+    /// A host on an empty database.
+    pub(crate) async fn empty(data: &Data) -> Result<Self> {
+        heptad_store::migrate(&data.owner_url, data.server_role.as_deref(), &Env::system()).await?;
+        Self::open(data, limits()).await
+    }
+
+    /// The same, with the plugins of [`THREE`] in its catalog.
     pub(crate) async fn start(data: &Data) -> Result<Self> {
-        let env = Env::system();
-        heptad_store::migrate(&data.url(), None, &env).await?;
-        let host = Self::open(data, limits()).await?;
+        let host = Self::empty(data).await?;
         host.publish(bench_guest(THREE[0])?).await?;
         for name in &THREE[1..] {
             let file = variable("HEPTAD_TEST_GUESTS")?.join(name).with_extension("wasm");
@@ -122,22 +115,22 @@ impl Host {
 
     /// A host that starts on data that is there, with the defaults of production but for the limits.
     pub(crate) async fn open(data: &Data, limits: Limits) -> Result<Self> {
-        let (url, env) = (data.url(), Env::system());
+        let (url, env, folder) = (data.url.clone(), Env::system(), data.folder());
         let store = Store::open(&StoreOptions::new(url.clone())).await?;
         let options = RuntimeOptions {
-            components: data.folder.join("components"),
+            components: folder.join("components"),
             bucket: None,
-            code: data.folder.join("code"),
+            code: folder.join("code"),
             worker: variable("HEPTAD_BIN")?,
-            key: [7; 32],
-            vault: Vault::new([7; 32], None),
+            key: KEY,
+            vault: Vault::new(KEY, None),
             outbound: Outbound::new(Ranges::NONE, b"")?,
             limits,
             record_one_in: RECORD_ONE_IN,
         };
         let runtime = Runtime::start(options, store.clone(), env.clone()).await?;
         let tasks = vec![tokio::spawn(runtime.clone().watch()), tokio::spawn(runtime.clone().report())];
-        Ok(Self { runtime, store, env, url, tasks })
+        Ok(Self { runtime, store, env, url, bus: data.bus.clone(), tasks })
     }
 
     /// Listens on loopback: the router of production, with no limit on how often a token may ask.
@@ -149,6 +142,18 @@ impl Host {
         let (address, task) = serve(app(state)).await?;
         self.tasks.push(task);
         Ok(address)
+    }
+
+    /// Delivers events until what it gives is told to stop. Once in a host's life, since a store tells one listener.
+    pub(crate) async fn deliver(&mut self) -> Result<Delivery> {
+        let bus = match &self.bus {
+            Some(options) => Bus::start(options).await?,
+            None => Bus::default(),
+        };
+        self.tasks.push(tokio::spawn(bus.clone().run()));
+        let delivery = Delivery::new(self.store.clone(), self.runtime.clone(), bus, self.env.clone(), "bench");
+        self.tasks.push(tokio::spawn(delivery.clone().run()));
+        Ok(delivery)
     }
 
     /// Ends it, so that nothing of it runs beside what is measured next.
@@ -242,10 +247,14 @@ impl Host {
 
     /// A storefront's token.
     pub(crate) async fn token(&self, ctx: &Ctx) -> Result<String> {
+        self.token_of(ctx, Role::Shop).await
+    }
+
+    /// A token of a merchant.
+    pub(crate) async fn token_of(&self, ctx: &Ctx, role: Role) -> Result<String> {
         let by = Principal::system("bench");
         let scope = Scope::Tenant(ctx.tenant().id);
-        let input =
-            TokenIn { name: "bench".to_owned(), role: Role::Shop, scope, customer: None, lifetime_millis: None };
+        let input = TokenIn { name: "bench".to_owned(), role, scope, customer: None, lifetime_millis: None };
         let create = async |mut tx| token_create(&mut tx, &by, &input).await;
         Ok(self.store.platform_write(&self.origin(), create).await?.1.reveal().to_owned())
     }

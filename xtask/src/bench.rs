@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: runs the benchmark, a workspace of its own, on optimised builds.
+//! `cargo xtask bench`: runs the benchmark, a workspace of its own, on optimised builds, beside a PostgreSQL and a NATS.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,13 +6,15 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::guests;
+use crate::nats::Nats;
+use crate::postgres::{OWNER, Postgres, SERVER};
 use crate::process;
 use crate::setup::{self, Mode, Purpose};
 use crate::workspace::{GUEST_PROFILE, GUEST_TARGET, Workspace};
 
 /// What is built for which target: the guests, and the peers that are guests elsewhere.
 const BUILDS: &[(&str, &[&str])] = &[
-    (GUEST_TARGET, &["bench-guest", "bench-runaway", "bench-peer-wasi-http"]),
+    (GUEST_TARGET, &["bench-guest", "bench-handler", "bench-runaway", "bench-peer-wasi-http"]),
     (setup::PLAIN_TARGET, &["bench-peer-extism"]),
 ];
 
@@ -27,12 +29,18 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
         build.args(packages.iter().flat_map(|package| ["--package", package]));
         process::run(&mut build)?;
     }
+    process::run(workspace.cargo_build().args(["--release", "--package", "heptad-server"]))?;
+    let (postgres, nats) = (Postgres::durable()?, Nats::start()?);
     let mut bench = cargo(workspace, "run");
     bench
         .args(["--release", "--"])
         .args(args)
         .env("HEPTAD_BIN", workspace.heptad())
         .env("HEPTAD_TEST_GUESTS", workspace.guests())
+        .env("HEPTAD_TEST_POSTGRES", postgres.url(OWNER))
+        .env("HEPTAD_TEST_POSTGRES_SERVER_ROLE", SERVER)
+        .env("HEPTAD_TEST_NATS", nats.url())
+        .env("HEPTAD_BENCH_SERVER", workspace.heptad_optimised())
         .env("HEPTAD_BENCH_TARGET", target(workspace))
         .env("HEPTAD_BENCH_TOOLS", workspace.tools());
     process::run(&mut bench)

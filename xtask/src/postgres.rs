@@ -1,6 +1,6 @@
-//! One PostgreSQL server for a test run: fresh, on a free local port, gone with the run.
+//! One PostgreSQL server for a run of the tests or the benchmark: fresh, on a free local port, gone with the run.
 //!
-//! It trusts every local connection and does not flush to disk, so it is good for tests and nothing else.
+//! It trusts every local connection and, for tests, does not flush to disk, so it is good for nothing else.
 
 use std::env;
 use std::fs::{self, File};
@@ -37,20 +37,19 @@ create role heptad_server login nosuperuser nocreatedb nocreaterole nobypassrls;
 grant pg_signal_backend to heptad_owner;
 ";
 
-/// Durability is worth nothing here and costs half of the time; the rest makes room for many parallel tests.
+/// Room for many parallel tests.
 const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
     "max_connections=300",
     "shared_buffers=128MB",
     "log_checkpoints=off",
     "TimeZone=UTC",
 ];
+
+/// Durability is worth nothing to tests and costs half of their time.
+const FORGETFUL: &[&str] =
+    &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0"];
 
 /// How long the server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,8 +66,18 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster in the system's folder for temporary files and starts a server on it.
+    /// A server for tests: it does not flush to disk.
     pub(crate) fn start() -> Result<Self> {
+        Self::start_with(FORGETFUL)
+    }
+
+    /// A server that keeps what was committed, as one in production does.
+    pub(crate) fn durable() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Makes a cluster in the system's folder for temporary files and starts a server on it.
+    fn start_with(settings: &[&str]) -> Result<Self> {
         let binaries =
             find_binaries().context("PostgreSQL's initdb and postgres are missing; run cargo xtask setup")?;
         let user = User::choose()?;
@@ -82,7 +91,7 @@ impl Postgres {
         // Another program may take the free port before the server does; then the server ends and the next is tried.
         for _ in 0..5 {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = cluster.serve(port)?;
+            let mut server = cluster.serve(port, settings)?;
             if cluster.wait_until_ready(&mut server)? {
                 return Ok(Self { server, port, _folder: folder });
             }
@@ -212,10 +221,10 @@ impl Cluster<'_> {
     }
 
     /// Starts the server, which leads a process group of its own: Ctrl-C must not end it before the tests.
-    fn serve(&self, port: u16) -> Result<Child> {
+    fn serve(&self, port: u16, settings: &[&str]) -> Result<Child> {
         let mut server = self.program("postgres")?;
         server.arg("-D").arg(self.data).args(["-c", &format!("port={port}")]);
-        server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+        server.args(SETTINGS.iter().chain(settings).flat_map(|setting| ["-c", setting]));
         server.process_group(0).spawn().context("cannot start postgres")
     }
 

@@ -13,7 +13,7 @@ use crate::workspace::{GUEST_TARGET, Workspace, find_program};
 /// The wasm target of modules that are no components, which a peer of the benchmark wants.
 pub(crate) const PLAIN_TARGET: &str = "wasm32-unknown-unknown";
 
-/// What the tools are for: a demo runs on SQLite with guests in Rust, the tests want more.
+/// What the tools are for: a demo runs on SQLite with guests in Rust, the benchmark wants servers, the tests want more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// `cargo xtask demo`.
@@ -33,7 +33,7 @@ pub(crate) enum Mode {
     Check,
 }
 
-/// Something of the operating system that the tests need.
+/// Something of the operating system that the tests or the benchmark need.
 struct Tool {
     /// What it is called in messages.
     name: &'static str,
@@ -43,13 +43,16 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: &[Tool] = &[
+const SERVERS: &[Tool] = &[
     Tool {
         name: "PostgreSQL's server (initdb, postgres)",
         present: || postgres::find_binaries().is_some(),
         packages: &["postgresql"],
     },
     Tool { name: "nats-server", present: || nats::find_server().is_some(), packages: &["nats-server"] },
+];
+
+const LANGUAGES: &[Tool] = &[
     Tool { name: "Node.js", present: || find_program("node").is_some(), packages: &["nodejs"] },
     Tool { name: "npm", present: || find_program("npm").is_some(), packages: &["npm"] },
     Tool { name: "Python 3 with venv", present: has_python_venv, packages: &["python3", "python3-venv"] },
@@ -58,13 +61,14 @@ const TOOLS: &[Tool] = &[
 /// Makes sure that all tools for `purpose` are there; quick and silent when they are.
 pub(crate) fn run(workspace: &Workspace, purpose: Purpose, mode: Mode) -> Result<()> {
     guest_target(workspace, mode, GUEST_TARGET)?;
-    if purpose == Purpose::Bench {
-        guest_target(workspace, mode, PLAIN_TARGET)?;
+    match purpose {
+        Purpose::Demo => Ok(()),
+        Purpose::Bench => {
+            guest_target(workspace, mode, PLAIN_TARGET)?;
+            system_packages(mode, &[SERVERS])
+        }
+        Purpose::Test => system_packages(mode, &[SERVERS, LANGUAGES]),
     }
-    if purpose == Purpose::Test {
-        system_packages(mode)?;
-    }
-    Ok(())
 }
 
 /// The standard library for guests in Rust, next to that of the pinned toolchain.
@@ -81,8 +85,8 @@ fn guest_target(workspace: &Workspace, mode: Mode, target: &str) -> Result<()> {
     process::run(&mut install)
 }
 
-fn system_packages(mode: Mode) -> Result<()> {
-    let missing = missing_tools();
+fn system_packages(mode: Mode, tools: &[&'static [Tool]]) -> Result<()> {
+    let missing = missing_tools(tools);
     if missing.is_empty() {
         return Ok(());
     }
@@ -104,7 +108,7 @@ fn system_packages(mode: Mode) -> Result<()> {
             .args(&packages)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )?;
-    let missing = missing_tools();
+    let missing = missing_tools(tools);
     if !missing.is_empty() {
         let names = missing.iter().map(|tool| tool.name).collect::<Vec<_>>().join(", ");
         bail!("{names} still not found after installing {}", packages.join(" "));
@@ -112,8 +116,8 @@ fn system_packages(mode: Mode) -> Result<()> {
     Ok(())
 }
 
-fn missing_tools() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| !(tool.present)()).collect()
+fn missing_tools(tools: &[&'static [Tool]]) -> Vec<&'static Tool> {
+    tools.iter().copied().flatten().filter(|tool| !(tool.present)()).collect()
 }
 
 fn has_python_venv() -> bool {

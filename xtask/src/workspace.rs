@@ -67,7 +67,16 @@ impl Workspace {
 
     /// The binary `heptad` of a development build.
     pub(crate) fn heptad(&self) -> PathBuf {
-        self.target.join("debug").join(format!("heptad{}", env::consts::EXE_SUFFIX))
+        self.heptad_of("debug")
+    }
+
+    /// The binary `heptad` of an optimised build.
+    pub(crate) fn heptad_optimised(&self) -> PathBuf {
+        self.heptad_of("release")
+    }
+
+    fn heptad_of(&self, profile: &str) -> PathBuf {
+        self.target.join(profile).join(format!("heptad{}", env::consts::EXE_SUFFIX))
     }
 }
 

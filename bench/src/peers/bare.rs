@@ -1,11 +1,11 @@
 //! Bare wasmtime: the same engine settings, `InstancePre`, limits and WASI, and host functions answered from memory.
 
 use anyhow::{Result, ensure};
+use heptad_bindings::Failure;
 use heptad_bindings::discount::{DiscountPoint, DiscountPointPre};
-use heptad_bindings::host::heptad::mall::types::{Cart, CartLine, Level, Purchase, Sku};
-use heptad_bindings::host::heptad::types::types::{Error, PageRequest};
-use heptad_bindings::host::heptad::{mall, members, platform, types};
-use heptad_bindings::{Failure, host::Imports};
+use heptad_bindings::host::heptad::mall::types::{Cart, CartLine};
+use heptad_bindings::host::heptad::types::types::Error;
+use heptad_bindings::host::heptad::{mall, platform, types};
 use heptad_model::{Limits, Point};
 use heptad_runtime::engine::{self, YIELD_INTERVAL};
 use heptad_runtime::limits::{Budget, Limiter};
@@ -36,7 +36,11 @@ impl BareGuest {
     pub(crate) fn new(component: &[u8]) -> Result<Self> {
         let engine = engine::running()?;
         let mut linker = Linker::new(&engine);
-        Imports::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare)?;
+        // What the guest imports, and no more.
+        types::types::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare)?;
+        mall::types::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare)?;
+        platform::settings::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare)?;
+        platform::locale::add_to_linker::<Bare, HasSelf<Bare>>(&mut linker, |bare| bare)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         let compiled = engine::compiling()?.precompile_component(component)?;
         // SAFETY: it was compiled in the line before.
@@ -93,12 +97,6 @@ impl types::types::Host for Bare {
 
 impl mall::types::Host for Bare {}
 
-impl platform::log::Host for Bare {
-    async fn write(&mut self, _: platform::log::Level, _: String) -> wasmtime::Result<()> {
-        Ok(())
-    }
-}
-
 impl platform::settings::Host for Bare {
     async fn get(&mut self) -> wasmtime::Result<String> {
         Ok("{}".to_owned())
@@ -111,62 +109,5 @@ impl platform::locale::Host for Bare {
     }
     async fn shop(&mut self) -> wasmtime::Result<String> {
         Ok("zh-CN".to_owned())
-    }
-}
-
-impl mall::catalog::Host for Bare {
-    async fn skus(&mut self, _: Vec<String>) -> Result<Vec<Sku>, Failure> {
-        Ok(Vec::new())
-    }
-    async fn sku_list(&mut self, _: PageRequest) -> Result<mall::catalog::SkuPage, Failure> {
-        Ok(mall::catalog::SkuPage { items: Vec::new(), next: None })
-    }
-}
-
-impl mall::inventory::Host for Bare {
-    async fn levels(&mut self, _: Vec<String>) -> Result<Vec<Level>, Failure> {
-        Ok(Vec::new())
-    }
-}
-
-impl mall::orders::Host for Bare {
-    async fn purchased(&mut self, _: String, _: Vec<String>, _: i64) -> Result<Vec<Purchase>, Failure> {
-        Ok(Vec::new())
-    }
-}
-
-impl members::profiles::Host for Bare {
-    async fn get(&mut self, _: Vec<String>) -> Result<Vec<members::profiles::Profile>, Failure> {
-        Ok(Vec::new())
-    }
-}
-
-impl members::tiers::Host for Bare {
-    async fn get(&mut self, _: Vec<String>) -> Result<Vec<members::tiers::Membership>, Failure> {
-        Ok(Vec::new())
-    }
-}
-
-impl members::tags::Host for Bare {
-    async fn get(&mut self, _: Vec<String>) -> Result<Vec<members::tags::TagSet>, Failure> {
-        Ok(Vec::new())
-    }
-}
-
-impl platform::kv::Host for Bare {
-    async fn get(&mut self, _: Vec<String>) -> Result<Vec<platform::kv::Entry>, Failure> {
-        Ok(Vec::new())
-    }
-    async fn key_list(&mut self, _: String, _: PageRequest) -> Result<platform::kv::KeyPage, Failure> {
-        Ok(platform::kv::KeyPage { keys: Vec::new(), next: None })
-    }
-}
-
-impl platform::kv_write::Host for Bare {
-    async fn set(&mut self, _: Vec<platform::kv::Entry>) -> Result<(), Failure> {
-        Ok(())
-    }
-    async fn delete(&mut self, _: Vec<String>) -> Result<(), Failure> {
-        Ok(())
     }
 }

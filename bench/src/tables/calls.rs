@@ -7,12 +7,13 @@ use anyhow::Result;
 
 use super::Scale;
 use crate::cart::cart;
+use crate::data::Data;
 use crate::peers::bare::BareGuest;
 use crate::peers::extism::ExtismGuest;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
 use crate::series::{Series, median, nanos, rate};
-use crate::setup::{Data, Host, THREE, bench_guest, built};
+use crate::setup::{Host, THREE, bench_guest, built};
 
 /// Something that makes calls.
 pub(crate) trait Subject: Send + Sync + 'static {

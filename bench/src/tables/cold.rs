@@ -7,10 +7,11 @@ use anyhow::Result;
 use super::Scale;
 use super::calls::Subject as _;
 use crate::cart::cart;
+use crate::data::Data;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
 use crate::series::{Series, nanos};
-use crate::setup::{Data, Host, THREE, limits};
+use crate::setup::{Host, THREE, limits};
 
 /// What a host does by itself when it starts is done by then; nobody asks a server sooner.
 const SETTLED: Duration = Duration::from_millis(20);

@@ -5,10 +5,11 @@ use anyhow::{Result, ensure};
 
 use super::Scale;
 use super::quotes::{quotes, send};
+use crate::data::Data;
 use crate::load::{Done, Load};
 use crate::report::{Row, Sheet};
 use crate::series::median;
-use crate::setup::{Data, Host, THREE};
+use crate::setup::{Host, THREE};
 
 /// What B offers, to the capacity.
 const MODEST: f64 = 0.25;

@@ -6,12 +6,13 @@ use super::Scale;
 use super::calls::Subject as _;
 use super::quotes::{CONNECTIONS, quotes, send};
 use crate::cart::{cart, peer_body};
+use crate::data::Data;
 use crate::load::Load;
 use crate::peers::heptad::HeptadGuest;
 use crate::peers::{axum, wasmtime_serve, workerd};
 use crate::report::{Row, Sheet};
 use crate::series::median;
-use crate::setup::{Data, Host, THREE};
+use crate::setup::{Host, THREE};
 
 /// A server and its rounds.
 struct Column {
@@ -39,7 +40,7 @@ pub(super) async fn measure(scale: &Scale) -> Result<Sheet> {
     guest.call().await?;
 
     let peer = |address: String| Load {
-        address,
+        addresses: vec![address],
         path: "/".to_owned(),
         token: None,
         body: peer_body(),

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::Scale;
 use crate::cart::cart;
 use crate::child::Child;
+use crate::data::Data;
 use crate::machine::resident_kib;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
-use crate::setup::{Data, Host, bench_guest, limits};
+use crate::setup::{Host, bench_guest, limits};
 
 /// Plugins of the catalog: one component under so many names, each of its own digest and with code of its own.
 const PLUGINS: usize = 100;
@@ -40,7 +41,7 @@ pub(crate) struct Resident {
 /// In the child: starts a host on the data, asks every plugin of every tenant once, and looks at its own memory.
 pub(crate) async fn ask_everybody(folder: &Folder) -> Result<Resident> {
     let host = Host::open(&Data::at(&folder.0), limits()).await?;
-    let (started, _) = resident_kib();
+    let (started, _) = resident_kib("self");
     let mut calls = 0;
     for ctx in everybody(&host).await? {
         let guest = HeptadGuest { runtime: host.runtime.clone(), ctx, cart: cart() };
@@ -49,7 +50,7 @@ pub(crate) async fn ask_everybody(folder: &Folder) -> Result<Resident> {
             calls += 1;
         }
     }
-    let (asked, most) = resident_kib();
+    let (asked, most) = resident_kib("self");
     Ok(Resident { started, asked, most, calls })
 }
 

@@ -2,10 +2,13 @@
 
 pub(crate) mod calls;
 mod cold;
+mod events;
 mod fairness;
+mod growth;
 mod http;
 pub(crate) mod installs;
 mod permissions;
+mod processes;
 mod quotes;
 mod runaway;
 
@@ -33,6 +36,12 @@ pub(crate) enum Table {
     Http,
     /// A tenant beside another that floods
     Fairness,
+    /// Events end to end, on SQLite and on PostgreSQL
+    Events,
+    /// Quotes of one, two and three processes
+    Processes,
+    /// What 10, 100 and 1,000 tenants cost
+    Growth,
 }
 
 /// How much is measured.
@@ -45,20 +54,24 @@ pub(crate) struct Scale {
     pub(crate) seconds: f64,
     /// Cold starts, and calls of each kind of runaway.
     pub(crate) samples: usize,
-    /// Tenants with 10 installs each.
+    /// Tenants with 10 installs each; the most tenants of the growth.
     pub(crate) tenants: usize,
+    /// Events of a backlog.
+    pub(crate) events: usize,
 }
 
 impl Scale {
     /// For results.
-    pub(crate) const FULL: Self = Self { rounds: 5, calls: 20_000, seconds: 4.0, samples: 200, tenants: 1_000 };
+    pub(crate) const FULL: Self =
+        Self { rounds: 5, calls: 20_000, seconds: 4.0, samples: 200, tenants: 1_000, events: 10_000 };
     /// For development.
-    pub(crate) const QUICK: Self = Self { rounds: 1, calls: 2_000, seconds: 0.5, samples: 10, tenants: 50 };
+    pub(crate) const QUICK: Self =
+        Self { rounds: 1, calls: 2_000, seconds: 0.5, samples: 10, tenants: 50, events: 200 };
 }
 
 impl Table {
     /// All, in the order of the report.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Calls,
         Self::Permissions,
         Self::Cold,
@@ -67,6 +80,9 @@ impl Table {
         Self::Quotes,
         Self::Http,
         Self::Fairness,
+        Self::Events,
+        Self::Processes,
+        Self::Growth,
     ];
 
     /// Measures it and adds it to the report.
@@ -80,6 +96,9 @@ impl Table {
             Self::Quotes => quotes::measure(scale).await?,
             Self::Http => http::measure(scale).await?,
             Self::Fairness => fairness::measure(scale).await?,
+            Self::Events => events::measure(scale).await?,
+            Self::Processes => processes::measure(scale).await?,
+            Self::Growth => growth::measure(scale).await?,
         };
         report.add(sheet);
         Ok(())

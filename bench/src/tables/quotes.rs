@@ -5,10 +5,11 @@ use anyhow::{Result, ensure};
 
 use super::Scale;
 use crate::cart::quote_body;
+use crate::data::Data;
 use crate::load::{Done, Load};
 use crate::report::{Row, Sheet};
 use crate::series::median;
-use crate::setup::{Data, Host, THREE};
+use crate::setup::{Host, THREE};
 
 /// Connections of the generator.
 pub(super) const CONNECTIONS: usize = 8;
@@ -19,7 +20,7 @@ pub(super) const QUOTES: &str = "/v1/quotes";
 pub(super) fn quotes(address: String, token: String, seconds: f64) -> Load {
     let body = quote_body();
     Load {
-        address,
+        addresses: vec![address],
         path: QUOTES.to_owned(),
         token: Some(token),
         body,
@@ -32,7 +33,7 @@ pub(super) fn quotes(address: String, token: String, seconds: f64) -> Load {
 /// Sends them, of which all have to be answered.
 pub(super) async fn send(load: &Load) -> Result<Done> {
     let done = load.send().await?;
-    ensure!(done.refused == 0 && done.failed == 0, "{}: {done:?}", load.address);
+    ensure!(done.refused == 0 && done.failed == 0, "{:?}: {done:?}", load.addresses);
     Ok(done)
 }
 

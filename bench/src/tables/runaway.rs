@@ -13,10 +13,11 @@ use tokio::task::JoinHandle;
 use super::Scale;
 use super::calls::Subject as _;
 use crate::cart::cart;
+use crate::data::Data;
 use crate::peers::heptad::HeptadGuest;
 use crate::report::{Row, Sheet};
 use crate::series::Series;
-use crate::setup::{Data, Host, limits, runaway};
+use crate::setup::{Host, limits, runaway};
 
 /// The most time past the deadline, in milliseconds.
 const MOST_MS: f64 = 20.0;

@@ -73,6 +73,8 @@ pub async fn kv_key_list(
 pub async fn kv_set(tx: &mut Tx, install: InstallId, entries: &[KvEntry]) -> Result<(), PlatformError> {
     const PUT: &str = "insert into plugin_kv (tenant_id, install_id, key, value, updated_at) values ($1, $2, $3, $4, $5) \
                        on conflict (tenant_id, install_id, key) do update set value = excluded.value, updated_at = excluded.updated_at";
+    const REPLACE: &str = "update plugin_kv set value = $4, updated_at = $5 \
+                           where tenant_id = $1 and install_id = $2 and key = $3";
     let stored = stored_keys(entries.iter().map(|entry| &entry.key))?;
     let mut seen = HashSet::new();
     for entry in entries {
@@ -86,10 +88,17 @@ pub async fn kv_set(tx: &mut Tx, install: InstallId, entries: &[KvEntry]) -> Res
     let new: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
     let new = i64::try_from(new).unwrap_or(i64::MAX);
     let old = held(tx, install, &stored).await?;
-    grow(tx, install, new - old).await?;
+    // Where only values are replaced and the sum stays, nothing is booked, and writers of other keys do not meet at the
+    // install's row. Those of the same keys meet at these: an update fails if its row was deleted meanwhile.
+    let put = if old.entries == entries.len() && old.bytes == new {
+        REPLACE
+    } else {
+        grow(tx, install, new - old.bytes).await?;
+        PUT
+    };
     let now = tx.ctx().now();
     for (entry, key) in entries.iter().zip(&stored) {
-        tx.query(PUT).text(install).bind(key).bind(entry.value.as_slice()).bind(now).execute().await?;
+        tx.query(put).text(install).bind(key).bind(entry.value.as_slice()).bind(now).execute().await?;
     }
     Ok(())
 }
@@ -100,7 +109,7 @@ pub async fn kv_delete(tx: &mut Tx, install: InstallId, keys: &[String]) -> Resu
                           and key in (select value from json_each($3))";
     let stored = stored_keys(keys.iter())?;
     let old = held(tx, install, &stored).await?;
-    grow(tx, install, -old).await?;
+    grow(tx, install, -old.bytes).await?;
     Ok(tx.query(DELETE).text(install).json(&stored).execute().await?)
 }
 
@@ -111,8 +120,8 @@ pub async fn kv_bytes(tx: &mut Tx, install: InstallId) -> Result<i64, PlatformEr
     found.ok_or_else(|| PlatformError::not_found("install", install))
 }
 
-/// Books the growth if the quota allows it. The row is written even for a growth of 0: so of two who set the same install
-/// at once, one fails at the commit and runs again, and the sum stays true.
+/// Books the growth if the quota allows it. The row is written even for a growth of 0 if keys come or go: so of two who do
+/// that at once, one fails at the commit and runs again, and the sum stays true.
 async fn grow(tx: &mut Tx, install: InstallId, growth: i64) -> Result<(), PlatformError> {
     const GROW: &str = "update installs set kv_bytes = kv_bytes + $3 \
                         where tenant_id = $1 and id = $2 and (kv_bytes + $3 <= $4 or $3 <= 0) \
@@ -127,11 +136,19 @@ async fn grow(tx: &mut Tx, install: InstallId, growth: i64) -> Result<(), Platfo
     install_near_post(tx, install, Limit::Kv, holds - growth, holds, quota).await
 }
 
-/// The bytes that these keys hold now, with their values. A stored key has two digits a byte.
-async fn held(tx: &mut Tx, install: InstallId, stored: &[String]) -> Result<i64, StoreError> {
-    const HELD: &str = "select cast(coalesce(sum(length(value) + length(key) / 2), 0) as bigint) as bytes from plugin_kv \
-                        where tenant_id = $1 and install_id = $2 and key in (select value from json_each($3))";
-    tx.query(HELD).text(install).json(stored).fetch_one(|row| row.int("bytes")).await
+/// What is there of some keys.
+struct Held {
+    entries: usize,
+    /// Keys and values together.
+    bytes: i64,
+}
+
+/// What is there of these keys now. A stored key has two digits a byte.
+async fn held(tx: &mut Tx, install: InstallId, stored: &[String]) -> Result<Held, StoreError> {
+    const HELD: &str = "select count(*) as entries, cast(coalesce(sum(length(value) + length(key) / 2), 0) as bigint) as bytes \
+                        from plugin_kv where tenant_id = $1 and install_id = $2 and key in (select value from json_each($3))";
+    let read = |row: &Row| Ok(Held { entries: row.count("entries")? as usize, bytes: row.int("bytes")? });
+    tx.query(HELD).text(install).json(stored).fetch_one(read).await
 }
 
 /// The keys as they stand in the table, if each and their number are allowed.

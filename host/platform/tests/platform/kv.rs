@@ -6,7 +6,7 @@ use heptad_platform::PlatformError;
 use heptad_platform::kv::*;
 use heptad_platform::limit_profile::{DEFAULT, limit_profile_put, tenant_limit_profile_put};
 use heptad_platform::notice::{NoticeKind, notice_list};
-use heptad_store::{Store, both_databases};
+use heptad_store::{Store, Tx, both_databases};
 use serde_json::json;
 
 use crate::support::*;
@@ -34,6 +34,13 @@ async fn get(store: &Store, ctx: &Ctx, id: InstallId, keys: &[&str]) -> Vec<KvEn
 
 async fn bytes(store: &Store, ctx: &Ctx, id: InstallId) -> i64 {
     store.read(ctx, async |mut tx| kv_bytes(&mut tx, id).await).await.unwrap()
+}
+
+/// What the entries of a tenant come to; as many bytes are booked.
+async fn sum(store: &Store, ctx: &Ctx) -> i64 {
+    const SUM: &str = "select cast(coalesce(sum(length(value) + length(key) / 2), 0) as bigint) as n from plugin_kv where tenant_id = $1";
+    let read = async |mut tx: Tx| Ok::<_, PlatformError>(tx.query(SUM).fetch_one(|row| row.int("n")).await?);
+    store.read(ctx, read).await.unwrap()
 }
 
 both_databases! {
@@ -119,9 +126,25 @@ both_databases! {
         let held = bytes(&store, &ctx, id).await;
         let quota = Limits::default().kv_bytes;
         assert!(u64::try_from(held).unwrap() <= quota, "{held}");
-        const SUM: &str = "select cast(sum(length(value) + length(key) / 2) as bigint) as n from plugin_kv where tenant_id = $1";
-        let sum = store.read::<_, PlatformError, _>(&ctx, async |mut tx| Ok(tx.query(SUM).fetch_one(|row| row.int("n")).await?)).await;
-        assert_eq!(sum.unwrap(), held);
+        assert_eq!(sum(&store, &ctx).await, held);
+    }
+
+    async fn what_is_replaced_while_somebody_deletes_it_is_counted(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let (ctx, id) = installed(&store, &env).await;
+        let (first, second) = ([entry("a", b"first"), entry("b", b"longer")], [entry("a", b"second"), entry("b", b"other")]);
+        let keys = ["a".to_owned()];
+        for _ in 0..20 {
+            set(&store, &ctx, id, &first).await.unwrap();
+            let delete = async || store.write(&ctx, async |mut tx| kv_delete(&mut tx, id, &keys).await).await;
+            let (replaced, deleted) = tokio::join!(
+                async { until_settled!(set(&store, &ctx, id, &second)) },
+                async { until_settled!(delete()) },
+            );
+            replaced.unwrap();
+            deleted.unwrap();
+            assert_eq!(bytes(&store, &ctx, id).await, sum(&store, &ctx).await);
+        }
     }
 
     async fn the_quota_is_that_of_the_shops_profile(database: TestDatabase) {
