@@ -7,7 +7,9 @@ use heptad_model::id::OutboundRequestId;
 use heptad_model::{Ctx, Event};
 use heptad_platform::PlatformError;
 use heptad_platform::enqueued::{enqueued_delete, enqueued_get};
+use heptad_runtime::Again;
 use heptad_store::Tx;
+use heptad_webhook::{KEPT, text};
 use serde_json::Value;
 
 use crate::Shared;
@@ -38,11 +40,11 @@ pub(crate) async fn send(
         return Ok(Told::Failed { code: "expired".to_owned(), message, then: Then::GiveUp, took: Took::default() });
     };
     let begun = Instant::now();
-    let sent = shared.runtime.send_left(ctx, plugin, request, format!("{}.1", event.id)).await;
+    let sent = shared.runtime.send_left(ctx, plugin, request, format!("{}.1", event.id), KEPT).await;
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(match sent {
         Ok(answer) => {
-            let took = Took { micros, status: Some(answer.status), response: answer.text };
+            let took = Took { micros, status: Some(answer.status), response: text(&answer.start) };
             if (200..300).contains(&answer.status) {
                 let mut open = shared.store.open_write(ctx).await?;
                 open.write(async |mut tx: Tx| enqueued_delete(&mut tx, id).await).await?;
@@ -55,7 +57,11 @@ pub(crate) async fn send(
         }
         Err(why) => {
             tracing::debug!(attempt = how.attempt, code = why.code, "a request that a plugin left was not sent");
-            let then = if why.is_final { Then::GiveUp } else { Then::Retry };
+            let then = match why.then {
+                Again::NotBefore(until) => return Ok(Told::NotNow { until }),
+                Again::Never => Then::GiveUp,
+                Again::Retry => Then::Retry,
+            };
             let took = Took { micros, ..Took::default() };
             Told::Failed { code: why.code.to_owned(), message: why.message, then, took }
         }

@@ -69,7 +69,8 @@ pub enum By {
 }
 
 impl By {
-    const fn name(self) -> &'static str {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Plugin => "plugin",

@@ -70,6 +70,9 @@ pub enum PlatformError {
     /// A plugin cannot be enabled before its required settings are made.
     #[error("the plugin needs settings before it can run: {}", list(.0))]
     NeedsSetup(Vec<FieldError>),
+    /// A plugin cannot be enabled before it was given its required secrets.
+    #[error("the plugin needs secrets before it can run: {}", list(.0))]
+    NeedsSecrets(Vec<FieldError>),
     /// The manifest's publisher is not the one that submits.
     #[error("the manifest names the publisher `{named}`, submitted by `{submitter}`")]
     PublisherMismatch {
@@ -253,7 +256,7 @@ impl PlatformError {
             Self::Page(_) => "invalid-page",
             Self::Taken { .. } => "name-taken",
             Self::Settings(_) => "settings-invalid",
-            Self::NeedsSetup(_) => "needs-setup",
+            Self::NeedsSetup(_) | Self::NeedsSecrets(_) => "needs-setup",
             Self::PublisherMismatch { .. } => "publisher-mismatch",
             Self::PluginNameTaken(_) => "plugin-name-taken",
             Self::VersionExists { .. } => "version-exists",
@@ -313,6 +316,7 @@ impl PlatformError {
             | Self::NotIndexed { .. } => ErrorClass::Invalid,
             Self::Taken { .. }
             | Self::NeedsSetup(_)
+            | Self::NeedsSecrets(_)
             | Self::PluginNameTaken(_)
             | Self::VersionExists { .. }
             | Self::Reviewed(_)
@@ -338,7 +342,7 @@ impl PlatformError {
         let one = |name: &str, message: String| vec![FieldError { pointer: format!("/{name}"), message }];
         match self {
             Self::Field { field, problem } => one(field, problem.clone()),
-            Self::Settings(fields) | Self::NeedsSetup(fields) => fields.clone(),
+            Self::Settings(fields) | Self::NeedsSetup(fields) | Self::NeedsSecrets(fields) => fields.clone(),
             Self::PermissionRequired(_) | Self::PermissionNotAsked(_) => one("granted", self.to_string()),
             Self::HostRequired(_) | Self::HostNotAsked(_) => one("hosts", self.to_string()),
             _ => Vec::new(),

@@ -23,7 +23,6 @@ use crate::no_call::NoCall;
 use crate::points::{Ask, cart_bytes};
 use crate::quota::Taken;
 use crate::recording::{ENGINE, RecordedResult, Recording};
-use crate::reporter::Signal;
 use crate::runtime::Runtime;
 use crate::serving::Visitor;
 use crate::tape::Tape;
@@ -128,15 +127,7 @@ impl Runtime {
             Taken::Spent => Err(limit.into()),
             Taken::Granted { near: None } => Ok(()),
             Taken::Granted { near: Some(used) } => {
-                let install = serving.install;
-                self.reporter.near(ctx.tenant(), (install, Limit::CallsPerDay), || Signal::Near {
-                    install,
-                    plugin: serving.manifest.name.clone(),
-                    version: serving.manifest.version.clone(),
-                    point,
-                    used,
-                    limit,
-                });
+                self.reporter.near(ctx.tenant(), serving, point, used, limit);
                 Ok(())
             }
         }
@@ -211,7 +202,6 @@ impl Runtime {
     /// Tells people where the call came near a limit.
     fn tell_near(&self, request: &Request<'_>, trace: &CallTrace, budget: Budget) {
         let &Request { ctx, serving, point, .. } = request;
-        let install = serving.install;
         for (limit, used, most) in [
             (Limit::Fuel, trace.fuel, budget.fuel),
             (Limit::Memory, trace.peak_memory, budget.memory as u64),
@@ -221,15 +211,8 @@ impl Runtime {
             (Limit::WallClock, trace.micros / 1_000, u64::try_from(budget.wall.as_millis()).unwrap_or(u64::MAX)),
         ] {
             if used.saturating_mul(10) >= most.saturating_mul(8) {
-                self.reporter.near(ctx.tenant(), (install, limit), || Signal::Near {
-                    install,
-                    plugin: serving.manifest.name.clone(),
-                    version: serving.manifest.version.clone(),
-                    point,
-                    // The call that goes beyond is counted with what it was refused.
-                    used: used.min(most),
-                    limit: LimitReached { limit, most },
-                });
+                // The call that goes beyond is counted with what it was refused.
+                self.reporter.near(ctx.tenant(), serving, point, used.min(most), LimitReached { limit, most });
             }
         }
     }

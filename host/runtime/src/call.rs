@@ -256,7 +256,7 @@ impl Call {
             egress: self.egress.clone(),
             ctx: self.ctx.clone(),
             installed: self.installed.clone(),
-            call: self.id,
+            call: Some(self.id),
             point: self.point,
             by: By::Plugin,
             until: self.until,

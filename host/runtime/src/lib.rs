@@ -41,7 +41,7 @@ mod serving;
 mod span;
 pub mod tape;
 
-pub use egress::left::{NotSent, Sent};
+pub use egress::left::{Again, NotSent, Sent};
 pub use handling::{Handled, REFUSED};
 pub use package::{Inspected, Package, PackageError};
 pub use points::event_handler::EventDelivery;

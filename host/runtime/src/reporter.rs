@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use heptad_capabilities::extensions::{CallTrace, LimitReached};
+use heptad_capabilities::extensions::{CallTrace, LimitReached, Serving};
 use heptad_model::id::{InstallId, TenantId};
 use heptad_model::time::span::{HOUR, MINUTE};
 use heptad_model::{Actor, Env, Limit, Manifest, Origin, Point, Tenant};
@@ -150,7 +150,8 @@ impl Reporter {
     }
 
     /// Tells that a call used 80 % of a limit or more, once an hour for each install and limit.
-    pub(crate) fn near(&self, tenant: &Arc<Tenant>, key: (InstallId, Limit), signal: impl FnOnce() -> Signal) {
+    pub(crate) fn near(&self, tenant: &Arc<Tenant>, serving: &Serving, point: Point, used: u64, limit: LimitReached) {
+        let key = (serving.install, limit.limit);
         let hour = self.env.now().as_millis() / HOUR;
         let mut pending = self.lock();
         if pending.near.get(&key) == Some(&hour) {
@@ -159,6 +160,14 @@ impl Reporter {
         if pending.near.len() >= SIGNALS {
             pending.near.retain(|_, sent| *sent == hour);
         }
+        let signal = || Signal::Near {
+            install: serving.install,
+            plugin: serving.manifest.name.clone(),
+            version: serving.manifest.version.clone(),
+            point,
+            used,
+            limit,
+        };
         if pending.near.len() < SIGNALS && pending.signal(tenant, signal()) {
             pending.near.insert(key, hour);
         }

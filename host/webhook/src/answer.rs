@@ -9,7 +9,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
 /// The most bytes of an answer that are kept.
-pub(crate) const KEPT: usize = 1_024;
+pub const KEPT: usize = 1_024;
 /// The longest time that an endpoint may ask to be left alone.
 const LONGEST_REST: i64 = DAY;
 
@@ -72,8 +72,9 @@ fn after(value: &str, now: Millis) -> Option<Millis> {
     Some(until.clamp(now, now.plus(LONGEST_REST)))
 }
 
-/// Bytes of a stranger as text: what is not UTF-8 is replaced, control characters become blanks.
-pub(crate) fn text(bytes: &[u8]) -> String {
+/// The first bytes of a stranger's answer as text, as the log of deliveries keeps it: what is not UTF-8 is replaced,
+/// control characters become blanks.
+pub fn text(bytes: &[u8]) -> String {
     let bytes = bytes.get(..KEPT).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect::<String>().trim().to_owned()

@@ -8,6 +8,6 @@ mod answer;
 mod message;
 mod sender;
 
-pub use answer::{Answer, Verdict};
+pub use answer::{Answer, KEPT, Verdict, text};
 pub use message::{How, Message};
 pub use sender::{AddressError, Sender};

@@ -1,7 +1,7 @@
 //! Calling other servers: the interface `wasi:http/outgoing-handler`.
 
 use crate::Error;
-use crate::points::incoming_handler::Headers;
+use crate::points::incoming_handler::{Headers, json, text};
 #[cfg(target_family = "wasm")]
 use crate::{ErrorKind, HostError};
 
@@ -35,8 +35,7 @@ impl OutboundRequest {
     ///
     /// [`Error`] with the code `json` when the value has no JSON.
     pub fn post_json(url: impl Into<String>, value: &impl serde::Serialize) -> Result<Self, Error> {
-        let body = serde_json::to_vec(value).map_err(|error| Error::new("json", error.to_string()))?;
-        Ok(Self::new("POST", url).header("content-type", "application/json").body(body))
+        Ok(Self::new("POST", url).header("content-type", "application/json").body(json(value)?))
     }
 
     /// With one more header.
@@ -78,8 +77,7 @@ impl OutboundResponse {
 
     /// The text of a header, the first of its name; `None` if there is none or it is not UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(value).ok()
+        text(&self.headers, name)
     }
 
     /// The body, read as JSON.

@@ -92,6 +92,8 @@ async fn take(
         "/echo" => text("authorization").into_response(),
         "/slow" => std::future::pending().await,
         "/away" => (StatusCode::FOUND, [("location", "http://169.254.169.254/latest/meta-data")]).into_response(),
+        // What no text of a database may hold.
+        "/rude" => (status, "\0no\x1b").into_response(),
         _ => (status, "taken").into_response(),
     }
 }
@@ -435,7 +437,7 @@ both_databases! {
         assert_eq!(said, "ErrorKind::Denied host-not-granted");
         assert_eq!(scene.left().await, 0);
         scene.carrier.with(|seen| seen.next = vec![422]);
-        let id = scene.says("C", json!({"url": url, "mode": "leave", "body": "wrong"})).await;
+        let id = scene.says("C", json!({"url": scene.carrier.url("/rude"), "mode": "leave", "body": "wrong"})).await;
         assert!(id.starts_with("obr_"), "{id}");
         let subscription = scene.shop.subscription("outbound").await.id;
         let page = PageRequest::first();

@@ -11,22 +11,22 @@ use serde_json::{Value, json};
 use super::create::{Grants, grants_check};
 use super::secret::{install_secret_list, missing};
 use super::{Install, InstallState, install_get, install_list};
+use crate::PlatformError;
 use crate::breaker::breakers_close;
 use crate::delivery::subscription::subscriptions_hurry;
 use crate::generation::generation_raise;
 use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use crate::settings::{checked, settings_check};
-use crate::{FieldError, PlatformError};
 
 /// Lets the points call the plugin; on an enabled one it changes nothing.
 ///
 /// Refused with `needs-setup` and the fields while required settings or secrets are missing.
 pub async fn install_enable(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
     let install = install_get(tx, id).await?;
-    let mut fields: Vec<FieldError> = settings_check(&install.manifest, &install.settings).err().unwrap_or_default();
-    fields.extend(missing(&install.manifest, &install_secret_list(tx, id).await?));
-    if !fields.is_empty() {
-        return Err(PlatformError::NeedsSetup(fields));
+    settings_check(&install.manifest, &install.settings).map_err(PlatformError::NeedsSetup)?;
+    let secrets = missing(&install.manifest, &install_secret_list(tx, id).await?);
+    if !secrets.is_empty() {
+        return Err(PlatformError::NeedsSecrets(secrets));
     }
     state_put(tx, install, InstallState::Enabled, "install.enabled").await
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use heptad_model::Tenant;
 use heptad_model::id::{CallId, InstallId};
-use heptad_model::{Point, Tenant};
 use heptad_outbound::AnswerBody;
 use http::{Method, StatusCode};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -16,8 +16,9 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::refusal::of_sending;
 use super::secrets::{Mask, Secrets};
-use super::{Egress, Refusal, Sender, of_answer};
+use super::{Egress, Refusal, Sender};
 
 /// A request that was sent, or was not: a row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,8 +29,10 @@ pub(crate) struct Departure {
     #[serde(skip)]
     pub(crate) is_blocked: bool,
     pub(crate) plugin: String,
-    pub(crate) point: Point,
-    pub(crate) call: CallId,
+    /// `plugin`, or `enqueued` for what it left.
+    pub(crate) by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) call: Option<CallId>,
     pub(crate) method: String,
     pub(crate) host: String,
     /// The status of the answer, if there was one.
@@ -66,7 +69,7 @@ impl Journey {
             install: serving.install,
             is_blocked: false,
             plugin: serving.manifest.name.clone(),
-            point: sender.point,
+            by: sender.by.name(),
             call: sender.call,
             method: method.as_str().to_owned(),
             host,
@@ -181,7 +184,7 @@ impl Body for Arriving {
             }
             Some(Err(error)) => {
                 self.journey.failed(error.code());
-                Some(Err(of_answer(&error)))
+                Some(Err(of_sending(&error)))
             }
         })
     }

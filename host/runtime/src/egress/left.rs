@@ -1,34 +1,33 @@
 //! Requests that a plugin left to be sent after what it wrote was committed.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::Serving;
-use heptad_model::id::CallId;
-use heptad_model::{Actor, Ctx, Origin, Point};
+use heptad_model::time::span::SECOND;
+use heptad_model::{Actor, Ctx, Limit, Millis, Origin, Point};
 use heptad_outbound::{By, host_of};
 use heptad_platform::enqueued::EnqueuedRequest;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
-use wasmtime_wasi_http::WasiBody;
 
 use super::{Egress, Refusal, Sender};
 use crate::installs::Installed;
+use crate::quota::day;
 use crate::runtime::Runtime;
 
 /// Longer than any request may take: the shop's limit ends it.
 const NEVER: Duration = Duration::from_secs(120);
-/// How much of the answer is kept for the log of deliveries.
-const KEPT: usize = 1_024;
+/// When a request is tried again that met a limit of this moment.
+const SOON: i64 = SECOND;
 
 /// What the other server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     /// The status.
     pub status: u16,
-    /// The beginning of the body, as text.
-    pub text: String,
+    /// The beginning of the body, as it came.
+    pub start: Vec<u8>,
 }
 
 /// Why a request that was left was not sent, or has no answer.
@@ -39,29 +38,49 @@ pub struct NotSent {
     pub code: &'static str,
     /// In words for the log.
     pub message: String,
-    /// Whether another attempt cannot succeed.
-    pub is_final: bool,
+    /// What another attempt would meet.
+    pub then: Again,
 }
 
-impl From<Refusal> for NotSent {
-    fn from(refusal: Refusal) -> Self {
-        Self { code: refusal.code(), message: refusal.to_string(), is_final: refusal.is_final() }
+/// What another attempt at a request would meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// The same.
+    Never,
+    /// Perhaps another answer.
+    Retry,
+    /// Another moment: that it was not sent now says nothing about the request.
+    NotBefore(Millis),
+}
+
+impl NotSent {
+    fn of(refusal: &Refusal, now: Millis) -> Self {
+        let then = match refusal {
+            Refusal::Limit(Limit::OutboundPerDay, _) => Again::NotBefore(day(now).1),
+            Refusal::Limit(..) | Refusal::Unaudited => Again::NotBefore(now.plus(SOON)),
+            refusal if refusal.is_final() => Again::Never,
+            _ => Again::Retry,
+        };
+        Self { code: refusal.code(), message: refusal.to_string(), then }
     }
 }
 
 impl Runtime {
-    /// Sends what the plugin left. `key` names it to the other side, the same at each attempt.
+    /// Sends what the plugin left, and reads at most so many bytes of the answer. `key` names it to the other side, the same
+    /// at each attempt.
     pub async fn send_left(
         &self,
         ctx: &Ctx,
         serving: &Serving,
         request: EnqueuedRequest,
         key: String,
+        most: usize,
     ) -> Result<Sent, NotSent> {
+        let now = self.env.now();
         let gone = || NotSent {
             code: "changed",
             message: "the plugin was changed or switched off meanwhile".to_owned(),
-            is_final: false,
+            then: Again::NotBefore(now.plus(SOON)),
         };
         let installed = self.installs.find(ctx, serving).await.ok().flatten().ok_or_else(gone)?;
         let actor = Actor::Plugin(serving.install);
@@ -69,40 +88,42 @@ impl Runtime {
             egress: self.egress.clone(),
             ctx: Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone()),
             installed,
-            call: CallId::generate(&self.env),
+            call: None,
             point: Point::EventHandle,
             by: By::Enqueued,
             until: Instant::now() + NEVER,
             key: Some(key),
         };
-        let answer = sender.send(made(request)?, None).await?;
+        let not_sent = |refusal: Refusal| NotSent::of(&refusal, now);
+        let head = head(&request).map_err(not_sent)?;
+        let body = Full::new(Bytes::from(request.body)).map_err(|never| match never {}).boxed_unsync();
+        let answer = sender.send(head.map(|()| body), None).await.map_err(not_sent)?;
         let (head, mut body) = answer.into_parts();
         let mut start = Vec::new();
-        while start.len() < KEPT
+        while start.len() < most
             && let Some(Ok(frame)) = body.frame().await
         {
             if let Some(data) = frame.data_ref() {
-                start.extend_from_slice(&data[..data.len().min(KEPT - start.len())]);
+                start.extend_from_slice(&data[..data.len().min(most - start.len())]);
             }
         }
-        Ok(Sent { status: head.status.as_u16(), text: String::from_utf8_lossy(&start).into_owned() })
+        Ok(Sent { status: head.status.as_u16(), start })
     }
 }
 
 /// Whether a request may be left at all: as far as can be told before it is sent.
-pub(crate) fn may_leave(egress: &Egress, installed: &Arc<Installed>, request: &EnqueuedRequest) -> Result<(), Refusal> {
-    let made = made(request.clone())?;
-    let host = host_of(made.uri())?;
-    egress.admit(installed, &host, &made)?;
-    egress.look_through(installed, &host, made.headers(), made.uri(), &request.body)
+pub(crate) fn may_leave(egress: &Egress, installed: &Installed, request: &EnqueuedRequest) -> Result<(), Refusal> {
+    let head = head(request)?;
+    let host = host_of(head.uri())?;
+    egress.admit(installed, &host, head.uri())?;
+    egress.look_through(installed, &host, head.headers(), head.uri(), &request.body)
 }
 
-fn made(request: EnqueuedRequest) -> Result<Request<WasiBody>, Refusal> {
-    let EnqueuedRequest { method, url, headers, body } = request;
-    let mut made = Request::builder().method(method.as_str()).uri(url);
-    for (name, value) in &headers {
-        made = made.header(name, value);
+/// The request without its body.
+fn head(request: &EnqueuedRequest) -> Result<Request<()>, Refusal> {
+    let mut head = Request::builder().method(request.method.as_str()).uri(&request.url);
+    for (name, value) in &request.headers {
+        head = head.header(name, value);
     }
-    let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
-    made.body(body).map_err(|error| Refusal::Malformed(error.to_string()))
+    head.body(()).map_err(|error| Refusal::Malformed(error.to_string()))
 }

@@ -26,7 +26,7 @@ use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use tokio::sync::Semaphore;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+use wasmtime_wasi_http::{RequestOptions, WasiBody};
 
 use crate::installs::Installed;
 use crate::observe;
@@ -93,7 +93,7 @@ impl Egress {
     }
 
     /// Whether the plugin may send to this host at all, and to such an address.
-    fn admit(&self, installed: &Installed, host: &str, request: &Request<WasiBody>) -> Result<(), Refusal> {
+    fn admit(&self, installed: &Installed, host: &str, uri: &Uri) -> Result<(), Refusal> {
         if !installed.serving.manifest.wishes_host(host) {
             return Err(Refusal::NotNamed(host.to_owned()));
         }
@@ -103,7 +103,7 @@ impl Egress {
         if !self.reporter.takes_departures() {
             return Err(Refusal::Unaudited);
         }
-        Ok(self.outbound.check_private(request.uri())?)
+        Ok(self.outbound.check_private(uri)?)
     }
 
     /// Whether nothing in a request is to stay here, unless the merchant lets personal data go.
@@ -137,7 +137,8 @@ pub(crate) struct Sender {
     pub(crate) egress: Arc<Egress>,
     pub(crate) ctx: Ctx,
     pub(crate) installed: Arc<Installed>,
-    pub(crate) call: CallId,
+    /// The call that sends it; absent where the plugin has left it.
+    pub(crate) call: Option<CallId>,
     pub(crate) point: Point,
     /// On whose behalf: of the running plugin, or of what it left.
     pub(crate) by: By,
@@ -157,7 +158,7 @@ impl Sender {
         let host = host_of(request.uri())?;
         self.within_rate()?;
         let mut journey = Journey::begin(&self, host.clone(), request.method());
-        let sent = match self.egress.admit(&self.installed, &host, &request) {
+        let sent = match self.egress.admit(&self.installed, &host, request.uri()) {
             Ok(()) => self.exchange(&host, request, options, &mut journey).await,
             Err(refusal) => Err(refusal),
         };
@@ -274,16 +275,8 @@ impl Sender {
             Taken::Spent => Err(Refusal::Limit(Limit::OutboundPerDay, most)),
             Taken::Granted { near: None } => Ok(()),
             Taken::Granted { near: Some(used) } => {
-                let (install, manifest) = (self.installed.serving.install, &self.installed.serving.manifest);
                 let limit = LimitReached { limit: Limit::OutboundPerDay, most };
-                self.egress.reporter.near(self.ctx.tenant(), (install, Limit::OutboundPerDay), || Signal::Near {
-                    install,
-                    plugin: manifest.name.clone(),
-                    version: manifest.version.clone(),
-                    point: self.point,
-                    used,
-                    limit,
-                });
+                self.egress.reporter.near(self.ctx.tenant(), &self.installed.serving, self.point, used, limit);
                 Ok(())
             }
         }
@@ -307,9 +300,4 @@ impl Sender {
 
 fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-/// The error of an answer's body, in the words of WASI.
-fn of_answer(error: &heptad_outbound::SendError) -> Error {
-    refusal::of_sending(error)
 }

@@ -11,7 +11,7 @@ use crate::call::{Call, HostError, bounded};
 /// The most requests of a call, headers of a request, and bytes of its body and key.
 const MAX_REQUESTS: usize = 100;
 const MAX_HEADERS: usize = 50;
-const MAX_BODY: usize = 256 << 10;
+const MAX_BODY: usize = 128 << 10;
 const MAX_KEY: usize = 64;
 
 impl Call {

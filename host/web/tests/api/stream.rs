@@ -9,7 +9,7 @@ use heptad_web::WebOptions;
 use heptad_web::testing::{Answer, TestHost, TestShop, TestStream, options};
 use serde_json::{Value, json};
 
-use crate::stock::sku;
+use crate::stock::{cart, installed, quote, sku};
 
 const PATH: &str = "/v1/events/stream";
 
@@ -62,6 +62,45 @@ both_databases! {
         // The address says it, too, and the header comes first.
         let mut stream = follow(&host, &shop.owner, &format!("{PATH}?after={last}"), "").await.map_err(|answer| answer.text()).unwrap();
         assert_eq!(next(&mut stream, 2).await.0, ["T1 0", "T1 1"]);
+    }
+
+    async fn what_a_plugin_logs_is_followed_by_those_who_ask_for_it(database: TestDatabase) {
+        let host = TestHost::start(database).await;
+        host.approved(&["misbehaving"]).await;
+        let shop = host.shop("tea", "CNY").await;
+        sku(&host, &shop, "T1", 100, &[]).await;
+        let install = installed(&host, &shop, "misbehaving", json!({"mode": "log-flood"})).await;
+        let asked = format!("{PATH}?type=plugin.logged&subject={install}");
+        let mut stream = follow(&host, &shop.staff, &asked, "").await.map_err(|answer| answer.text()).unwrap();
+        let mut others = follow(&host, &shop.staff, PATH, "").await.map_err(|answer| answer.text()).unwrap();
+        let log = async || {
+            let cart = cart(&host, &shop, None, &[("T1", 1)]).await;
+            quote(&host, &shop, &cart).await;
+            host.state.runtime.flush().await;
+            host.relay(&shop).await;
+        };
+        log().await;
+        let first = stream.next().await.expect("a log");
+        let event: Value = serde_json::from_str(&first.data).unwrap();
+        assert_eq!((&event["type"], &event["subject"]), (&json!("plugin.logged"), &json!(install)));
+        let lines = event["data"]["lines"].as_array().unwrap();
+        assert!(!lines.is_empty() && event["data"]["call"].as_str().unwrap().starts_with("cal_"), "{event}");
+        drop(stream);
+        // Whoever comes back goes on behind it.
+        log().await;
+        let mut stream = follow(&host, &shop.owner, &asked, &first.id).await.map_err(|answer| answer.text()).unwrap();
+        let second: Value = serde_json::from_str(&stream.next().await.expect("a log").data).unwrap();
+        assert_ne!(second["data"]["call"], event["data"]["call"]);
+        // Those who asked for everything hear of the shop, not of its logs.
+        stock(&host, &shop, "T1", 1).await;
+        host.relay(&shop).await;
+        loop {
+            let event: Value = serde_json::from_str(&others.next().await.expect("an event").data).unwrap();
+            assert_ne!(event["type"], "plugin.logged");
+            if event["type"] == "inventory.changed" {
+                break;
+            }
+        }
     }
 
     async fn an_event_belongs_to_the_trace_of_its_request(database: TestDatabase) {

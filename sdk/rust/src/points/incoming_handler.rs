@@ -18,6 +18,17 @@ pub trait HttpHandler {
 /// Names in lower case, and values, in their order.
 pub type Headers = Vec<(String, Vec<u8>)>;
 
+/// The text of a header, the first of its name; `None` if there is none or it is not UTF-8.
+pub(crate) fn text<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    let (_, value) = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(value).ok()
+}
+
+/// A value as JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| Error::new("json", error.to_string()))
+}
+
 /// A request.
 pub struct Request {
     /// The method, such as `GET`.
@@ -52,8 +63,7 @@ impl Request {
 
     /// The text of a header, the first of its name; `None` if there is none or it is not UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(value).ok()
+        text(&self.headers, name)
     }
 
     /// The body, to be read piece by piece, perhaps while the response is written.
@@ -111,8 +121,7 @@ impl Response {
     ///
     /// [`Error`] with the code `json` when the value has no JSON.
     pub fn json(value: &impl serde::Serialize) -> Result<Self, Error> {
-        let body = serde_json::to_vec(value).map_err(|error| Error::new("json", error.to_string()))?;
-        Ok(Self::new(200).header("content-type", "application/json").body(body))
+        Ok(Self::new(200).header("content-type", "application/json").body(json(value)?))
     }
 
     /// With another status.

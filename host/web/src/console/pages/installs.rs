@@ -198,6 +198,10 @@ pub(in crate::console) async fn settings_post(
         Err(PlatformError::Settings(errors) | PlatformError::NeedsSetup(errors)) => {
             page_with(StatusCode::UNPROCESSABLE_ENTITY, &install_page(shop, &state, &seen, &values, &errors))
         }
+        // Their panel says which.
+        Err(PlatformError::NeedsSecrets(_)) => {
+            page_with(StatusCode::CONFLICT, &install_page(shop, &state, &seen, &values, &[]))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -255,6 +259,11 @@ pub(in crate::console) async fn enable_post(
         Err(PlatformError::NeedsSetup(errors)) => {
             let seen = fetch(&state, &shop).await?;
             page_with(StatusCode::CONFLICT, &install_page(shop, &state, &seen, &seen.install.settings, &errors))
+        }
+        // Their panel says which.
+        Err(PlatformError::NeedsSecrets(_)) => {
+            let seen = fetch(&state, &shop).await?;
+            page_with(StatusCode::CONFLICT, &install_page(shop, &state, &seen, &seen.install.settings, &[]))
         }
         Err(error) => Err(error.into()),
     }
