@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod foreign;
 mod guests;
+mod image;
 mod nats;
 mod postgres;
 mod process;
@@ -63,6 +64,8 @@ enum Command {
         #[arg(default_value = "HEAD~1")]
         commit: String,
     },
+    /// Run the build steps of ops/Containerfile as commands, and start what they make as the image would
+    Image,
     /// Write the parts of the documents that are made from the code
     Docs,
     /// Run the benchmark; its arguments follow `--`
@@ -99,6 +102,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Guests => guests::run(&workspace),
         Command::Postgres { command } => test::with_postgres(&workspace, &command),
         Command::Rolling { commit } => rolling::run(&workspace, &commit),
+        Command::Image => image::run(&workspace),
         Command::Docs => docs::run(&workspace),
         Command::Bench { args } => bench::run(&workspace, &args),
     }

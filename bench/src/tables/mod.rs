@@ -10,6 +10,7 @@ pub(crate) mod installs;
 mod permissions;
 mod processes;
 mod quotes;
+mod retention;
 mod runaway;
 
 use anyhow::Result;
@@ -42,6 +43,8 @@ pub(crate) enum Table {
     Processes,
     /// What 10, 100 and 1,000 tenants cost
     Growth,
+    /// Quotes while expired events are removed
+    Retention,
 }
 
 /// How much is measured.
@@ -71,7 +74,7 @@ impl Scale {
 
 impl Table {
     /// All, in the order of the report.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Calls,
         Self::Permissions,
         Self::Cold,
@@ -83,6 +86,7 @@ impl Table {
         Self::Events,
         Self::Processes,
         Self::Growth,
+        Self::Retention,
     ];
 
     /// Measures it and adds it to the report.
@@ -99,6 +103,7 @@ impl Table {
             Self::Events => events::measure(scale).await?,
             Self::Processes => processes::measure(scale).await?,
             Self::Growth => growth::measure(scale).await?,
+            Self::Retention => retention::measure(scale).await?,
         };
         report.add(sheet);
         Ok(())

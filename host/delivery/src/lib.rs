@@ -2,9 +2,10 @@
 //!
 //! The way of an event: its transaction writes it into the outbox; the `relay` matches it with subscriptions and puts it
 //! into their lanes; the `queue` holds the lanes that are due, tenant by tenant in turn; the `worker` runs a lane, event
-//! by event; and the `acks` write down that they were dealt with. Keys are spread over 64 partitions, and a process works
-//! on those whose lease it holds (`holdings`). Everything is found again in the database, so a process may die at any
-//! moment ([`steps`]); notices between the parts only hurry.
+//! by event, and leaves its place to others while it waits for a server elsewhere (`turn`); and the `acks` write down that
+//! they were dealt with. Keys are spread over 64 partitions, and a process works on those whose lease it holds
+//! (`holdings`). Everything is found again in the database, so a process may die at any moment ([`steps`]); notices between
+//! the parts only hurry.
 //!
 //! What plugins do at times of their own comes the same way: `schedules` tells of a run by an event for one subscription.
 //!
@@ -23,6 +24,7 @@ mod schedules;
 pub mod steps;
 mod tenants;
 mod told;
+mod turn;
 mod wakes;
 mod webhook;
 mod worker;
@@ -47,11 +49,13 @@ use crate::tenants::Tenants;
 use crate::told::Told;
 use crate::webhook::Lots;
 
-/// How many lanes run at once in a process.
+/// How many lanes are worked on at once in a process.
 const RUNNING: u32 = 32;
+/// How many more wait for servers elsewhere.
+const ASIDE: u32 = 1_024;
 /// How long a stop waits for what runs.
 const DRAIN: Duration = Duration::from_secs(12);
-/// How long giving the leases back may take.
+/// How long giving the leases back may take, and the messages of the day.
 const RELEASE: Duration = Duration::from_secs(3);
 
 /// What every part of delivery shares. Cheap to clone.
@@ -73,6 +77,8 @@ struct Shared {
     bus: Bus,
     /// How many lanes may still be begun.
     running: Arc<Semaphore>,
+    /// How many more may wait for servers elsewhere.
+    aside: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
 
@@ -89,6 +95,7 @@ impl Delivery {
             told: Told::default(),
             bus,
             running: Arc::new(Semaphore::new(RUNNING as usize)),
+            aside: Arc::new(Semaphore::new(ASIDE as usize)),
             stopping: watch::Sender::new(false),
             store,
             runtime,
@@ -125,9 +132,19 @@ impl Delivery {
     pub async fn stop(&self) {
         let shared = &self.0;
         shared.stopping.send_replace(true);
-        let _ = tokio::time::timeout(DRAIN, shared.running.acquire_many(RUNNING)).await;
+        let ended = async {
+            // Those that wait elsewhere come back to end, so they are waited for first, and nobody else goes there.
+            let _elsewhere = shared.aside.acquire_many(ASIDE).await;
+            let _here = shared.running.acquire_many(RUNNING).await;
+        };
+        let _ = tokio::time::timeout(DRAIN, ended).await;
         if tokio::time::timeout(RELEASE, shared.holdings.release_all()).await.is_err() {
             tracing::warn!("leases were not given back in time: others take them when their time is up");
+        }
+        match tokio::time::timeout(RELEASE, webhook::give_back(shared)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "messages of the day were not given back: {error}"),
+            Err(_) => tracing::warn!("messages of the day were not given back in time"),
         }
     }
 }
@@ -154,7 +171,8 @@ impl Shared {
 
     /// Whether no lane is being run.
     fn is_idle(&self) -> bool {
-        self.running.available_permits() >= RUNNING as usize
+        let all = |places: &Semaphore, most: u32| places.available_permits() >= most as usize;
+        all(&self.running, RUNNING) && all(&self.aside, ASIDE)
     }
 
     fn is_stopping(&self) -> bool {

@@ -18,6 +18,11 @@ pub(crate) fn due_runs(runs: usize) {
     counter!(metric::SCHEDULE_RUNS_TOTAL.name).increment(runs as u64);
 }
 
+/// How many events are in the outbox.
+pub(crate) fn outbox(events: i64) {
+    gauge!(metric::EVENTS_OUTBOX.name).set(events as f64);
+}
+
 /// How many lanes are due.
 pub(crate) fn due(lanes: i64) {
     gauge!(metric::EVENTS_LANES_DUE.name).set(lanes as f64);

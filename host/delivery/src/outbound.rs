@@ -13,7 +13,8 @@ use heptad_webhook::{KEPT, text};
 use serde_json::Value;
 
 use crate::Shared;
-use crate::receiver::{Then, Told, ToldAs, Took};
+use crate::receiver::{Then, Told, Took};
+use crate::turn::Turn;
 
 /// Statuses that say that the request itself is wrong; others may pass another time.
 const fn is_final(status: u16) -> bool {
@@ -26,7 +27,7 @@ pub(crate) async fn send(
     ctx: &Ctx,
     plugin: &Serving,
     event: &Event,
-    how: &ToldAs,
+    turn: &Turn,
 ) -> Result<Told, PlatformError> {
     let named = event.data.get("request").and_then(Value::as_str).and_then(|id| OutboundRequestId::parse(id).ok());
     let request = match named {
@@ -40,7 +41,7 @@ pub(crate) async fn send(
         return Ok(Told::Failed { code: "expired".to_owned(), message, then: Then::GiveUp, took: Took::default() });
     };
     let begun = Instant::now();
-    let sent = shared.runtime.send_left(ctx, plugin, request, format!("{}.1", event.id), KEPT).await;
+    let sent = turn.aside(shared.runtime.send_left(ctx, plugin, request, format!("{}.1", event.id), KEPT)).await;
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(match sent {
         Ok(answer) => {
@@ -56,7 +57,7 @@ pub(crate) async fn send(
             }
         }
         Err(why) => {
-            tracing::debug!(attempt = how.attempt, code = why.code, "a request that a plugin left was not sent");
+            tracing::debug!(code = why.code, "a request that a plugin left was not sent");
             let then = match why.then {
                 Again::NotBefore(until) => return Ok(Told::NotNow { until }),
                 Again::Never => Then::GiveUp,

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use heptad_model::Origin;
-use heptad_model::id::TenantId;
-use heptad_platform::delivery::lane::{DueLane, LaneKey, due_lanes, due_tenants};
+use heptad_model::id::{SubscriptionId, TenantId};
+use heptad_platform::delivery::lane::{DueLane, LaneKey, due_lanes, due_tenants, outbox_size};
 use heptad_store::StoreError;
 use tokio::sync::Notify;
 
@@ -16,10 +16,19 @@ use crate::{RUNNING, Shared, observe};
 
 /// How often the database is asked for lanes that are due.
 const EVERY: Duration = Duration::from_secs(1);
+/// How far the events in the outbox are counted.
+const COUNTED: u32 = 10_000;
 /// How many lanes of a tenant are held at most; the others wait in the database.
 const HELD: usize = 2_000;
-/// How many of a tenant's lanes run at once at most: there is always room for another tenant.
+/// How many of a tenant's lanes are begun while others are worked on, at most: so there is room for another tenant. Those that
+/// come back from waiting elsewhere are worked on besides.
 const OF_A_TENANT: u32 = RUNNING * 3 / 4;
+/// How many lanes of a receiver elsewhere run at once at most, once it is known to be elsewhere.
+const OF_A_RECEIVER: u32 = 16;
+/// How many more of its lanes are held, so that the next one is at hand.
+const HELD_OF_A_RECEIVER: usize = 64;
+/// With fewer of them the database is asked for more.
+const ENOUGH: usize = HELD_OF_A_RECEIVER / 4;
 
 /// The lanes that are due.
 #[derive(Default)]
@@ -41,12 +50,39 @@ struct State {
 #[derive(Default)]
 struct Lanes {
     ready: VecDeque<DueLane>,
-    /// Those that are ready or running; for a running one, whether it is to run again.
+    /// Those that are ready, held or running; for a running one, whether it is to run again.
     known: HashMap<LaneKey, bool>,
-    running: u32,
+    receivers: HashMap<SubscriptionId, Receiver>,
+    /// How many are worked on: they run, and do not wait for a server elsewhere.
+    working: u32,
+    /// How many wait for servers elsewhere.
+    aside: u32,
     is_in_round: bool,
     /// Whether there are more in the database.
     is_cut: bool,
+}
+
+/// What is known of a receiver that has lanes here.
+#[derive(Default)]
+struct Receiver {
+    running: u32,
+    /// Whether its lanes wait for a server elsewhere: then only so many run at once, however slow it is.
+    is_elsewhere: bool,
+    /// Those that wait until others of this receiver have ended.
+    held: VecDeque<DueLane>,
+    /// Whether there are more in the database.
+    is_cut: bool,
+}
+
+impl Receiver {
+    fn is_full(&self) -> bool {
+        self.is_elsewhere && self.running >= OF_A_RECEIVER
+    }
+
+    /// Whether enough are held.
+    fn holds_enough(&self) -> bool {
+        self.is_full() && self.held.len() >= ENOUGH
+    }
 }
 
 impl Queue {
@@ -63,25 +99,13 @@ impl Queue {
     pub(crate) fn add(&self, tenant: TenantId, due: impl IntoIterator<Item = DueLane>) {
         let mut state = self.lock();
         let lanes = state.tenants.entry(tenant).or_default();
-        let mut added = false;
-        for one in due {
-            let is_full = lanes.known.len() >= HELD;
-            match lanes.known.get_mut(&one.lane) {
-                Some(again) => *again = true,
-                None if is_full => lanes.is_cut = true,
-                None => {
-                    lanes.known.insert(one.lane.clone(), false);
-                    lanes.ready.push_back(one);
-                    added = true;
-                }
-            }
-        }
-        if added {
+        due.into_iter().for_each(|one| lanes.add(one));
+        if lanes.is_empty() {
+            state.tenants.remove(&tenant);
+        } else {
             state.offer(tenant);
             drop(state);
             self.ready.notify_one();
-        } else if state.tenants.get(&tenant).is_some_and(Lanes::is_empty) {
-            state.tenants.remove(&tenant);
         }
     }
 
@@ -95,7 +119,14 @@ impl Queue {
 
     /// Whether as many lanes of the tenant are held as may be.
     fn is_full(&self, tenant: TenantId) -> bool {
-        self.lock().tenants.get(&tenant).is_some_and(|lanes| lanes.known.len() >= HELD)
+        self.lock().tenants.get(&tenant).is_some_and(Lanes::is_full)
+    }
+
+    /// The tenant's receivers that have enough lanes here: nobody need ask the database for more of them.
+    fn full_receivers(&self, tenant: TenantId) -> Vec<SubscriptionId> {
+        let state = self.lock();
+        let receivers = state.tenants.get(&tenant).into_iter().flat_map(|lanes| &lanes.receivers);
+        receivers.filter(|(_, receiver)| receiver.holds_enough()).map(|(id, _)| *id).collect()
     }
 
     /// The next lane, of the tenant whose turn it is; waits until there is one.
@@ -108,17 +139,45 @@ impl Queue {
         }
     }
 
+    /// A lane that runs waits for a server elsewhere from now on, and others are worked on; `room` is how many more may
+    /// wait so in this process. `false` where the tenant has its share of them: then the lane keeps its place meanwhile.
+    pub(crate) fn step_aside(&self, tenant: TenantId, receiver: SubscriptionId, room: usize) -> bool {
+        let mut state = self.lock();
+        let Some(lanes) = state.tenants.get_mut(&tenant) else { return false };
+        lanes.receivers.entry(receiver).or_default().is_elsewhere = true;
+        // As much as is left for the others: however many tenants wait for slow servers, there is room for one more.
+        if lanes.aside as usize >= room {
+            return false;
+        }
+        lanes.working = lanes.working.saturating_sub(1);
+        lanes.aside += 1;
+        state.offer(tenant);
+        drop(state);
+        self.ready.notify_one();
+        true
+    }
+
+    /// The lane is worked on again.
+    pub(crate) fn come_back(&self, tenant: TenantId) {
+        if let Some(lanes) = self.lock().tenants.get_mut(&tenant) {
+            lanes.aside = lanes.aside.saturating_sub(1);
+            lanes.working += 1;
+        }
+    }
+
     /// A lane has run; `again` when it is still due.
     pub(crate) fn done(&self, tenant: TenantId, lane: DueLane, again: bool) {
         let mut state = self.lock();
         if let Some(lanes) = state.tenants.get_mut(&tenant) {
-            lanes.running = lanes.running.saturating_sub(1);
+            lanes.working = lanes.working.saturating_sub(1);
             let told_again = lanes.known.remove(&lane.lane).unwrap_or_default();
-            if again || told_again {
-                lanes.known.insert(lane.lane.clone(), false);
-                lanes.ready.push_back(lane);
+            if lanes.ended(lane.lane.subscription) {
+                self.look();
             }
-            if lanes.is_cut && lanes.known.len() < HELD / 4 {
+            if again || told_again {
+                lanes.add(lane);
+            }
+            if lanes.is_cut && lanes.count() < HELD / 4 {
                 lanes.is_cut = false;
                 self.look();
             }
@@ -136,11 +195,17 @@ impl Queue {
     pub(crate) fn keep(&self, partitions: &HashSet<u32>) {
         let mut state = self.lock();
         for lanes in state.tenants.values_mut() {
-            let (kept, gone): (VecDeque<_>, VecDeque<_>) =
-                std::mem::take(&mut lanes.ready).into_iter().partition(|lane| partitions.contains(&lane.partition));
-            lanes.ready = kept;
-            for lane in gone {
-                lanes.known.remove(&lane.lane);
+            let Lanes { ready, receivers, known, .. } = lanes;
+            // Of whom nothing runs, nothing will end.
+            let idle = receivers.values_mut().filter(|receiver| receiver.running == 0);
+            idle.for_each(|receiver| ready.extend(receiver.held.drain(..)));
+            for waiting in std::iter::once(ready).chain(receivers.values_mut().map(|receiver| &mut receiver.held)) {
+                let (kept, gone): (VecDeque<_>, VecDeque<_>) =
+                    std::mem::take(waiting).into_iter().partition(|lane| partitions.contains(&lane.partition));
+                *waiting = kept;
+                for lane in gone {
+                    known.remove(&lane.lane);
+                }
             }
         }
     }
@@ -152,7 +217,7 @@ impl State {
         if let Some(lanes) = self.tenants.get_mut(&tenant)
             && !lanes.is_in_round
             && !lanes.ready.is_empty()
-            && lanes.running < OF_A_TENANT
+            && lanes.working < OF_A_TENANT
         {
             lanes.is_in_round = true;
             self.round.push_back(tenant);
@@ -163,10 +228,7 @@ impl State {
         while let Some(tenant) = self.round.pop_front() {
             let Some(lanes) = self.tenants.get_mut(&tenant) else { continue };
             lanes.is_in_round = false;
-            let Some(lane) = lanes.ready.pop_front() else { continue };
-            lanes.running += 1;
-            // What was told before it begins is found when it runs.
-            lanes.known.insert(lane.lane.clone(), false);
+            let Some(lane) = lanes.begin() else { continue };
             self.offer(tenant);
             return Some((tenant, lane));
         }
@@ -175,8 +237,65 @@ impl State {
 }
 
 impl Lanes {
+    fn add(&mut self, one: DueLane) {
+        let is_full = self.is_full();
+        match self.known.get_mut(&one.lane) {
+            Some(again) => *again = true,
+            None if is_full => self.is_cut = true,
+            None => {
+                self.known.insert(one.lane.clone(), false);
+                self.ready.push_back(one);
+            }
+        }
+    }
+
+    /// The next lane that may run. Those of a receiver that is full are held, or left to the database.
+    fn begin(&mut self) -> Option<DueLane> {
+        while let Some(lane) = self.ready.pop_front() {
+            let receiver = self.receivers.entry(lane.lane.subscription).or_default();
+            if !receiver.is_full() {
+                receiver.running += 1;
+                self.working += 1;
+                // What was told before it begins is found when it runs.
+                self.known.insert(lane.lane.clone(), false);
+                return Some(lane);
+            }
+            if receiver.held.len() < HELD_OF_A_RECEIVER {
+                receiver.held.push_back(lane);
+            } else {
+                self.known.remove(&lane.lane);
+                receiver.is_cut = true;
+            }
+        }
+        None
+    }
+
+    /// A lane of a receiver has ended, and the next one that was held may begin; whether the database has more.
+    fn ended(&mut self, id: SubscriptionId) -> bool {
+        let Some(receiver) = self.receivers.get_mut(&id) else { return false };
+        receiver.running = receiver.running.saturating_sub(1);
+        self.ready.extend(receiver.held.pop_front());
+        let is_short = receiver.held.len() < ENOUGH;
+        let more = is_short && std::mem::take(&mut receiver.is_cut);
+        if receiver.running == 0 && receiver.held.is_empty() {
+            self.receivers.remove(&id);
+        }
+        more
+    }
+
+    /// How many lanes are here; those that are held for receivers elsewhere do not count.
+    fn count(&self) -> usize {
+        let held: usize = self.receivers.values().map(|receiver| receiver.held.len()).sum();
+        self.known.len().saturating_sub(held)
+    }
+
+    /// Whether as many lanes are here as may be.
+    fn is_full(&self) -> bool {
+        self.count() >= HELD
+    }
+
     fn is_empty(&self) -> bool {
-        self.known.is_empty() && self.running == 0
+        self.known.is_empty() && self.working == 0 && self.aside == 0
     }
 }
 
@@ -198,15 +317,20 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
     shared.queue.keep(&partitions.iter().copied().collect());
     let origin = Origin::system("delivery", shared.env.clone());
     let now = shared.env.now();
-    let tenants = async |mut tx| due_tenants(&mut tx, &partitions, now).await;
-    let tenants = shared.store.platform_read(&origin, tenants).await?;
+    let tenants = async |mut tx| {
+        let outbox = outbox_size(&mut tx, COUNTED).await?;
+        Ok::<_, StoreError>((outbox, due_tenants(&mut tx, &partitions, now).await?))
+    };
+    let (outbox, tenants) = shared.store.platform_read(&origin, tenants).await?;
+    observe::outbox(outbox);
     observe::due(tenants.iter().map(|(_, lanes)| *lanes).sum());
     for (tenant, _) in tenants {
         if shared.queue.is_full(tenant) {
             continue;
         }
         // Those that are known may be among the first, so as many are read as are held at most.
-        let due = async |mut tx| due_lanes(&mut tx, tenant, &partitions, now, HELD as u32).await;
+        let full = shared.queue.full_receivers(tenant);
+        let due = async |mut tx| due_lanes(&mut tx, tenant, &partitions, &full, now, HELD as u32).await;
         let due = shared.store.platform_read(&origin, due).await?;
         shared.queue.add_new(tenant, due);
     }
@@ -216,7 +340,6 @@ async fn look(shared: &Shared) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use heptad_model::Env;
-    use heptad_model::id::SubscriptionId;
 
     use super::*;
 
@@ -241,6 +364,45 @@ mod tests {
             of_busy += 1;
         }
         assert_eq!(of_busy, OF_A_TENANT);
+    }
+
+    #[tokio::test]
+    async fn lanes_that_wait_elsewhere_leave_their_place_and_a_slow_receiver_holds_up_nobody() {
+        let env = Env::fixed(1);
+        let queue = Queue::default();
+        let tenant = TenantId::generate(&env);
+        let slow = SubscriptionId::generate(&env);
+        let of =
+            |subscription, key: u32| DueLane { lane: LaneKey { subscription, key: key.to_string() }, partition: 1 };
+        queue.add(tenant, (0..200).map(|key| of(slow, key)));
+        let begun: Vec<DueLane> = std::iter::from_fn(|| queue.lock().take()).map(|(_, lane)| lane).collect();
+        assert_eq!(begun.len(), OF_A_TENANT as usize);
+        for _ in &begun {
+            assert!(queue.step_aside(tenant, slow, 1_000));
+        }
+        // The receiver is known by now, and others find a place at once.
+        assert!(queue.lock().take().is_none());
+        let quick = SubscriptionId::generate(&env);
+        queue.add(tenant, [of(quick, 1)]);
+        assert_eq!(queue.next().await.1.lane.subscription, quick);
+        assert_eq!(queue.full_receivers(tenant), [slow]);
+        // As many end as began too many; then one ends and the next one begins.
+        let mut begun = begun.into_iter();
+        let too_many = (OF_A_TENANT - OF_A_RECEIVER) as usize;
+        for lane in begun.by_ref().take(too_many) {
+            queue.come_back(tenant);
+            queue.done(tenant, lane, false);
+            assert!(queue.lock().take().is_none());
+        }
+        for lane in begun {
+            queue.come_back(tenant);
+            queue.done(tenant, lane, false);
+            let (_, next) = queue.next().await;
+            assert_eq!(next.lane.subscription, slow);
+            assert!(queue.step_aside(tenant, slow, 1_000));
+        }
+        // No more wait elsewhere than there is room for the others.
+        assert!(!queue.step_aside(tenant, slow, OF_A_RECEIVER as usize));
     }
 
     #[tokio::test]

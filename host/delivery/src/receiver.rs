@@ -9,6 +9,7 @@ use heptad_platform::PlatformError;
 use heptad_platform::delivery::subscription::{Subscription, SubscriptionKind, SubscriptionState};
 use heptad_store::OpenTx;
 
+use crate::turn::Turn;
 use crate::webhook::Endpoint;
 use crate::{Shared, outbound, plugin};
 
@@ -127,12 +128,13 @@ impl Receiver {
         ctx: &Ctx,
         event: &Event,
         how: &ToldAs,
+        turn: &Turn,
     ) -> Result<Told, PlatformError> {
         match self {
             Self::Plugin(plugin, _) => Ok(plugin::tell(shared, ctx, plugin, event, how).await),
             Self::Schedule(plugin) => Ok(plugin::run(shared, ctx, plugin, event, how).await),
-            Self::Outbound(plugin) => outbound::send(shared, ctx, plugin, event, how).await,
-            Self::Webhook(endpoint) => endpoint.tell(shared, ctx, event, how).await,
+            Self::Outbound(plugin) => outbound::send(shared, ctx, plugin, event, turn).await,
+            Self::Webhook(endpoint) => endpoint.tell(shared, ctx, event, how, turn).await,
         }
     }
 }

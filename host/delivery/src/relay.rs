@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use heptad_bus::Receipt;
 use heptad_model::event::MAX_DEPTH;
 use heptad_model::id::TenantId;
-use heptad_model::{Event, EventType, Filter, Origin};
+use heptad_model::{Event, Filter, Origin};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::lane::{DueLane, LaneKey, Outgoing, Wanted, outbox_read, outbox_settle, outbox_tenants};
-use heptad_platform::delivery::subscription::{Subscription, subscription_open_list};
+use heptad_platform::delivery::subscription::{Subscription, subscription_hearing_list};
 
 use crate::told::Tellers;
 use crate::{Shared, observe, steps};
@@ -89,7 +89,7 @@ async fn relay(shared: &Shared, tenant: TenantId, partitions: &[u32]) -> Result<
         if read.is_empty() {
             return Ok((0, Vec::new()));
         }
-        let subscriptions = subscription_open_list(&mut tx).await?;
+        let subscriptions = subscription_hearing_list(&mut tx).await?;
         let wanted = wanted(&read, &subscriptions);
         outbox_settle(&mut tx, &read, &wanted).await?;
         steps::reached("relayed-uncommitted");
@@ -106,12 +106,13 @@ async fn relay(shared: &Shared, tenant: TenantId, partitions: &[u32]) -> Result<
 }
 
 /// Which lanes are to be told of which events.
-fn wanted(read: &[Outgoing], subscriptions: &[Subscription]) -> Vec<Wanted> {
-    let filters: Vec<Option<Filter>> = subscriptions.iter().map(Subscription::wants).collect();
+fn wanted(read: &[Outgoing], subscriptions: &[(Subscription, bool)]) -> Vec<Wanted> {
+    let filters: Vec<Option<Filter>> = subscriptions.iter().map(|(subscription, _)| subscription.wants()).collect();
     let mut lanes: BTreeMap<LaneKey, Wanted> = BTreeMap::new();
     for Outgoing { partition, event } in read {
-        for (subscription, filter) in subscriptions.iter().zip(&filters) {
-            if !is_for(event, subscription, filter.as_ref()) {
+        for ((subscription, hears), filter) in subscriptions.iter().zip(&filters) {
+            let hears = *hears || event.target.is_some();
+            if !hears || !is_for(event, subscription, filter.as_ref()) {
                 continue;
             }
             let lane = LaneKey { subscription: subscription.id, key: event.key.clone() };
@@ -132,9 +133,4 @@ pub(crate) fn is_for(event: &Event, subscription: &Subscription, filter: Option<
                 && (event.depth >= MAX_DEPTH || filter.is_some_and(|filter| filter.matches(event)))
         }
     }
-}
-
-/// The type of an event, if the platform knows it.
-pub(crate) fn known(event: &Event) -> Option<EventType> {
-    EventType::parse(&event.kind)
 }

@@ -6,7 +6,7 @@ use heptad_model::event::Cause;
 use heptad_model::id::{RequestId, TenantId};
 use heptad_model::{Ctx, Env, Event, Origin, Tenant};
 use heptad_platform::PlatformError;
-use heptad_platform::tenant::tenant_get;
+use heptad_platform::tenant::tenant_any_get;
 use heptad_store::Store;
 use moka::future::Cache;
 
@@ -30,7 +30,7 @@ impl Tenants {
         if let Some(tenant) = self.known.get(&id).await {
             return Ok(origin.for_tenant(tenant));
         }
-        let record = self.store.platform_read(&origin, async |mut tx| tenant_get(&mut tx, id).await).await?;
+        let record = self.store.platform_read(&origin, async |mut tx| tenant_any_get(&mut tx, id).await).await?;
         self.known.insert(id, record.tenant.clone()).await;
         Ok(origin.for_tenant(record.tenant))
     }

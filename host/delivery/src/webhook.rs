@@ -12,13 +12,14 @@ use heptad_platform::webhook::health::{
     Failure, Health, webhook_attempt, webhook_failed, webhook_gone, webhook_recovered,
 };
 use heptad_platform::webhook::secret::{SigningKey, signing_keys};
-use heptad_platform::webhook::usage::usage_take;
+use heptad_platform::webhook::usage::{usage_give_back, usage_take};
 use heptad_platform::webhook::{Webhook, webhook_get};
 use heptad_store::Tx;
 use heptad_webhook::{How, Message, Verdict};
 
 use crate::Shared;
 use crate::receiver::{Then, Told, ToldAs, Took};
+use crate::turn::Turn;
 use crate::worker::SOON;
 
 /// How long the events of a tenant wait that has used all its messages of the day: a higher limit may come before the next
@@ -60,6 +61,17 @@ impl Lots {
     }
 }
 
+/// Gives back what this process has taken and not sent: it stops.
+pub(crate) async fn give_back(shared: &Shared) -> Result<(), PlatformError> {
+    let lots = std::mem::take(&mut *shared.lots.lock());
+    for (tenant, (day, left)) in lots.into_iter().filter(|(_, (_, left))| *left > 0) {
+        let ctx = shared.tenants.ctx(tenant).await?;
+        let day = Millis::new(day * DAY);
+        shared.store.write(&ctx, async |mut tx: Tx| usage_give_back(&mut tx, day, left).await).await?;
+    }
+    Ok(())
+}
+
 impl Endpoint {
     /// The endpoint with this id; `None` where it is gone.
     pub(crate) async fn of(shared: &Shared, ctx: &Ctx, id: WebhookId) -> Result<Option<Self>, PlatformError> {
@@ -93,6 +105,7 @@ impl Endpoint {
         ctx: &Ctx,
         event: &Event,
         how: &ToldAs,
+        turn: &Turn,
     ) -> Result<Told, PlatformError> {
         let now = shared.env.now();
         let resting = self.health().retry_at;
@@ -116,7 +129,7 @@ impl Endpoint {
             at: now,
         };
         let message = Message::new(event, ctx.tenant().id, &how, &self.keys);
-        let answer = shared.webhooks.send(&self.webhook.url, message).await;
+        let answer = turn.aside(shared.webhooks.send(&self.webhook.url, message)).await;
         let took = Took { micros: answer.micros, status: answer.status, response: answer.text };
         match answer.verdict {
             Verdict::Taken => {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use heptad_capabilities::CapabilityError;
 use heptad_capabilities::members::customer_get;
-use heptad_model::event::{Fill, MAX_DEPTH};
+use heptad_model::event::MAX_DEPTH;
+use heptad_model::event_type::Fill;
 use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, ReplayId, TenantId};
 use heptad_model::time::span::{HOUR, SECOND};
-use heptad_model::{Ctx, Event, Filter, Millis};
+use heptad_model::{Ctx, Event, EventType, Filter, Millis};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::dead_letter::{DeadLetter, DeadLetterState, dead_letter_put};
 use heptad_platform::delivery::event::event_causes;
@@ -20,8 +21,9 @@ use serde_json::json;
 
 use crate::acks::{Ack, acknowledge};
 use crate::receiver::{Receiver, Then, Told, ToldAs, Took};
-use crate::relay::{is_for, known};
+use crate::relay::is_for;
 use crate::tenants::caused;
+use crate::turn::Turn;
 use crate::{Shared, observe, retry, steps};
 
 /// How many events of a lane are told before others have their turn.
@@ -49,7 +51,8 @@ pub(crate) async fn dispatch(shared: Arc<Shared>) {
         let Some((permit, tenant, lane)) = begun else { return };
         let shared = shared.clone();
         tokio::spawn(async move {
-            let again = match run(&shared, tenant, &lane).await {
+            let turn = Turn::new(shared.clone(), tenant, lane.lane.subscription, permit);
+            let again = match run(&shared, tenant, &lane, &turn).await {
                 Ok(again) => again,
                 Err(error) => {
                     // The lane stays due, and is found again.
@@ -58,7 +61,7 @@ pub(crate) async fn dispatch(shared: Arc<Shared>) {
                 }
             };
             shared.queue.done(tenant, lane, again && !shared.is_stopping());
-            drop(permit);
+            drop(turn);
         });
     }
 }
@@ -68,6 +71,7 @@ struct Run<'a> {
     shared: &'a Shared,
     ctx: Ctx,
     due: &'a DueLane,
+    turn: &'a Turn,
     fence: Fence,
     subscription: Subscription,
     filter: Option<Filter>,
@@ -87,7 +91,7 @@ struct Read {
 }
 
 /// Runs a lane for a while; whether it is still due.
-async fn run(shared: &Shared, tenant: TenantId, due: &DueLane) -> Result<bool, PlatformError> {
+async fn run(shared: &Shared, tenant: TenantId, due: &DueLane, turn: &Turn) -> Result<bool, PlatformError> {
     let Some(fence) = shared.holdings.fence(due.partition) else { return Ok(false) };
     let ctx = shared.tenants.ctx(tenant).await?;
     for _ in 0..CONFLICTS {
@@ -98,7 +102,8 @@ async fn run(shared: &Shared, tenant: TenantId, due: &DueLane) -> Result<bool, P
         };
         let (filter, reached) = (subscription.wants(), lane.last_seq);
         let (ctx, fence) = (ctx.clone(), fence.clone());
-        let run = Run { shared, ctx, due, fence, subscription, filter, receiver, lane, done: Vec::new(), reached };
+        let run =
+            Run { shared, ctx, due, turn, fence, subscription, filter, receiver, lane, done: Vec::new(), reached };
         match run.events(events).await? {
             Ended::Conflict => {}
             Ended::Due => return Ok(true),
@@ -231,7 +236,7 @@ impl Run<'_> {
             replayed: self.replay().is_some(),
         };
         let event = self.filled(event).await?;
-        let told = self.receiver.tell(self.shared, &ctx, &event, &how).await?;
+        let told = self.receiver.tell(self.shared, &ctx, &event, &how, self.turn).await?;
         steps::reached("handled");
         Ok(told)
     }
@@ -239,7 +244,7 @@ impl Run<'_> {
     /// The event with what is personal in it, as far as the receiver may see it and it is still there.
     async fn filled(&self, event: &Event) -> Result<Event, PlatformError> {
         let mut event = event.clone();
-        let fill = known(&event).and_then(|kind| kind.row().fill);
+        let fill = EventType::parse(&event.kind).and_then(|kind| kind.row().fill);
         if fill == Some(Fill::Profile)
             && self.receiver.sees_profiles()
             && let Some(id) = event.data["customer"].as_str().and_then(|id| CustomerId::parse(id).ok())
@@ -396,7 +401,7 @@ impl Run<'_> {
             let moved = acknowledge(&mut tx, std::slice::from_ref(&ack)).await?;
             if !moved.is_empty() {
                 dead_letter_put(&mut tx, &letter).await?;
-                notice_post(&mut tx, Audience::Merchant, &notice).await?;
+                notice_post(&mut tx, Audience::Tenant, &notice).await?;
             }
             Ok::<_, PlatformError>(!moved.is_empty())
         };

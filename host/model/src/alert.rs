@@ -87,6 +87,33 @@ pub const ALL: &[Alert] = &[
                 `database.connections`; on SQLite all writes share one connection, so move to PostgreSQL.",
     },
     Alert {
+        name: "HeptadEventsNotRelayed",
+        severity: Severity::Page,
+        when: "max(heptad_events_outbox) > 1000",
+        seconds: 300,
+        says: "Events are committed and go nowhere: plugins and webhooks hear of nothing new.",
+        first: "See by `heptad_events_partitions` whether the processes hold all 64 partitions between them, and in the log \
+                why events cannot be relayed. Nothing is lost: they are told when it goes on.",
+    },
+    Alert {
+        name: "HeptadEventsLate",
+        severity: Severity::Ticket,
+        when: "histogram_quantile(0.99, sum by (le, receiver) (rate(heptad_events_delay_seconds_bucket[10m]))) > 60",
+        seconds: 600,
+        says: "One event in a hundred reaches its receivers a minute after it happened, or later.",
+        first: "See `heptad_events_lanes_due` and the label `receiver`: servers of merchants are slow by themselves, plugins \
+                by what they do. If the processors or the database are full, add a process.",
+    },
+    Alert {
+        name: "HeptadEventsDead",
+        severity: Severity::Ticket,
+        when: "sum by (receiver) (increase(heptad_events_deliveries_total{outcome=\"dead\"}[1h])) > 20",
+        seconds: 0,
+        says: "Events were given up: a receiver refuses them, or failed for more than a day.",
+        first: "The owners are told in their inboxes, and may replay the dead letters when the receiver is mended. If they \
+                are many shops' of one plugin, tell its publisher.",
+    },
+    Alert {
         name: "HeptadPersonalDataHeldBack",
         severity: Severity::Ticket,
         when: "increase(heptad_outbound_blocked_total{reason=\"personal-data\"}[1h]) > 0",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entropy::{Entropy, SecureEntropy, SeededEntropy};
 use crate::event::Cause;
-use crate::id::{CustomerId, InstallId, RequestId, TenantId, TokenId, UserId};
+use crate::id::{CustomerId, InstallId, PublisherId, RequestId, TenantId, TokenId, UserId};
 use crate::locale::Locale;
 use crate::money::Currency;
 use crate::time::{Clock, ManualClock, Millis, SystemClock};
@@ -129,11 +129,14 @@ impl Origin {
     }
 }
 
-/// What is fixed about a merchant from its creation.
+/// What is fixed about a tenant from its creation: a merchant, or what a publisher has of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
-    /// The merchant's id.
+    /// The tenant's id.
     pub id: TenantId,
+    /// The publisher whose events and endpoints the tenant holds; absent for a merchant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<PublisherId>,
     /// The currency of its prices.
     pub currency: Currency,
     /// The IANA name of its time zone, such as `Asia/Shanghai`.

@@ -1,9 +1,8 @@
 //! The shared words of the host: ids, money, time, context, permissions, points and manifests. No I/O.
 //!
 //! Start with [`ctx`]: every operation of the host takes a [`ctx::Ctx`] first. [`points`], [`permission`] and
-//! [`event`] are the registries that everything about plugins reads; a new point, permission or event type begins with a
-//! row there. What operators
-//! watch has registries of its own, [`metric`] and [`alert`].
+//! [`event_type`] are the registries that everything about plugins reads; a new point, permission or event type begins with
+//! a row there. What operators watch has registries of its own, [`metric`] and [`alert`].
 
 pub mod alert;
 mod cloud_event;
@@ -12,6 +11,7 @@ pub mod cron;
 pub mod ctx;
 pub mod entropy;
 pub mod event;
+pub mod event_type;
 pub mod filter;
 pub mod host;
 pub mod id;
@@ -35,7 +35,8 @@ pub mod trace_context;
 
 pub use cron::{Cron, Zone};
 pub use ctx::{Actor, Ctx, Env, Origin, Tenant};
-pub use event::{Event, EventType, NewEvent};
+pub use event::{Event, NewEvent};
+pub use event_type::EventType;
 pub use filter::Filter;
 pub use host::HostWish;
 pub use limits::{Limit, LimitValue, Limits};

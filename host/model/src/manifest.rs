@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::collection::{Collection, MAX_COLLECTIONS};
 use crate::cron::{Cron, Zone};
-use crate::event::EventType;
+use crate::event_type::EventType;
 use crate::filter::Filter;
 use crate::host::{HostWish, host_check};
 use crate::locale::Locale;
@@ -382,7 +382,7 @@ impl Manifest {
     /// Its own events it hears freely.
     pub fn needs_to_hear(&self, kind: &str) -> Option<Option<Permission>> {
         if let Some(kind) = EventType::parse(kind) {
-            return kind.is_for_all().then(|| kind.row().permission);
+            return kind.is_told_to(false).then(|| kind.row().permission);
         }
         let kind = PluginEventType::parse(kind)?;
         match kind.plugin == self.name {

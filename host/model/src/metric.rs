@@ -353,6 +353,13 @@ pub const SCHEDULE_RUNS_TOTAL: Metric = counter(
     &[],
     "Runs of plugins' schedules that this process told of, whatever became of them.",
 );
+/// Events in the outbox.
+pub const EVENTS_OUTBOX: Metric = gauge(
+    "heptad_events_outbox",
+    Unit::Count,
+    "Events of all shops that are committed and not matched with subscriptions yet, counted up to 10,000; growing, it says \
+     that nobody relays.",
+);
 /// Lanes that are due.
 pub const EVENTS_LANES_DUE: Metric = gauge(
     "heptad_events_lanes_due",
@@ -439,6 +446,7 @@ pub const ALL: &[Metric] = &[
     EVENTS_PARTITIONS,
     EVENTS_RELAYED_TOTAL,
     SCHEDULE_RUNS_TOTAL,
+    EVENTS_OUTBOX,
     EVENTS_LANES_DUE,
     EVENTS_DELIVERIES_TOTAL,
     EVENTS_DELAY_SECONDS,

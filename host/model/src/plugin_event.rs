@@ -1,12 +1,13 @@
 //! Types of events that plugins tell of: `x.<plugin>.<word>`, the word being one of the manifest's `emits`.
 //!
-//! They stand beside the registry of the platform's own types ([`crate::event`]): their data is the plugin's business.
+//! They stand beside the registry of the platform's own types ([`crate::event_type`]): their data is the plugin's business.
 
 use std::fmt;
 
 use serde_json::Value;
 
-use crate::event::{EventType, MAX_DATA, NewEvent};
+use crate::event::{MAX_DATA, NewEvent};
+use crate::event_type::EventType;
 use crate::manifest::is_slug;
 
 /// The most words of a manifest's `emits`.

@@ -1,10 +1,10 @@
 //! Requests that plugins leave to be sent when what they wrote is committed: one row each, and an event for the engine of
 //! delivery, which tells when to send it, tries again, and gives up in the end.
 
-use heptad_model::id::{InstallId, OutboundRequestId, SubscriptionId};
-use heptad_model::{EventType, Manifest, Permission, retention};
+use heptad_model::id::{EventId, InstallId, OutboundRequestId, SubscriptionId};
+use heptad_model::{EventType, Manifest, Millis, Permission, retention};
 use heptad_store::{Row, StoreError, Tx};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::PlatformError;
 use crate::delivery::subscription::{SubscriptionKind, subscription_create};
@@ -49,7 +49,8 @@ pub async fn enqueued_put(
 ) -> Result<Vec<OutboundRequestId>, PlatformError> {
     const PUT: &str = "insert into outbound_requests (tenant_id, id, install_id, method, url, headers, body, created_at) \
                        values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    const WAITING: &str = "select count(*) as waiting from outbound_requests where tenant_id = $1 and install_id = $2";
+    const WAITING: &str = "select count(*) as waiting from outbound_requests where tenant_id = $1 and install_id = $2 \
+                           and given_up_at is null";
     const SUBSCRIBED: &str = "select id from subscriptions where tenant_id = $1 and owner = $2 and name = $3";
     let subscribed = tx.query(SUBSCRIBED).text(install).bind(SUBSCRIPTION);
     let subscription: Option<SubscriptionId> = subscribed.fetch_optional(|row| row.parse("id")).await?;
@@ -89,6 +90,33 @@ pub async fn enqueued_get(tx: &mut Tx, id: OutboundRequestId) -> Result<Option<E
 pub async fn enqueued_delete(tx: &mut Tx, id: OutboundRequestId) -> Result<(), StoreError> {
     const DELETE: &str = "delete from outbound_requests where tenant_id = $1 and id = $2";
     tx.query(DELETE).text(id).execute().await.map(drop)
+}
+
+/// What becomes of the request of an event that is a dead letter now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It does not wait any more.
+    GivenUp,
+    /// It is to be sent again.
+    Waits,
+    /// Nobody wants it any more.
+    Forgotten,
+}
+
+/// Notes what becomes of the request that an event names; nothing for events that name none.
+pub(crate) async fn enqueued_fate_put(tx: &mut Tx, event: EventId, fate: Fate) -> Result<(), StoreError> {
+    const NAMED: &str = "select data from events where tenant_id = $1 and id = $2 and kind = 'outbound.due'";
+    const PUT: &str = "update outbound_requests set given_up_at = $3 where tenant_id = $1 and id = $2";
+    let data: Option<Value> = tx.query(NAMED).text(event).fetch_optional(|row| row.json("data")).await?;
+    let named = data.as_ref().and_then(|data| data["request"].as_str()).and_then(|id| id.parse().ok());
+    let Some(id) = named else { return Ok(()) };
+    let given_up_at = match fate {
+        Fate::GivenUp => Some(tx.ctx().now()),
+        Fate::Waits => None,
+        Fate::Forgotten => return enqueued_delete(tx, id).await,
+    };
+    let statement = tx.query(PUT).text(id).bind(given_up_at.map(Millis::as_millis));
+    statement.execute().await.map(drop)
 }
 
 /// Removes those of an install.

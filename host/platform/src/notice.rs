@@ -9,16 +9,21 @@ use std::str::FromStr;
 
 use heptad_model::id::{NoticeId, PublisherId};
 use heptad_model::page::PageError;
-use heptad_model::{EventType, Millis, Page, PageRequest, retention};
+use heptad_model::time::span::HOUR;
+use heptad_model::{EventType, Millis, Page, PageRequest, Tenant, retention};
 use heptad_store::{PlatformTx, Row, StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::PlatformError;
+use crate::tenant::tenant_of_maker;
 
 /// The most bytes of a subject and of a matter's name.
 const MAX_NAME: usize = 200;
 /// The most characters of a text among the arguments; what is longer is cut.
 const MAX_TEXT: usize = 500;
+
+/// A matter that comes again after this long is told as an event again, although its notice is still unread.
+const QUIET: i64 = HOUR;
 
 /// What a notice tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,8 +139,8 @@ impl FromStr for Severity {
 /// Whose inbox a notice goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience<'a> {
-    /// The tenant of the transaction.
-    Merchant,
+    /// The tenant of the transaction: a merchant, or a publisher.
+    Tenant,
     /// The publisher of the plugin with this name.
     PublisherOf(&'a str),
     /// Those who run the platform.
@@ -218,18 +223,21 @@ pub async fn notice_post(tx: &mut Tx, audience: Audience<'_>, notice: &NoticeIn)
         }
     }
     let (id, now) = (NoticeId::generate(&tx.ctx().env), tx.ctx().now());
-    let statement = match audience {
-        Audience::Merchant => {
-            let severity = notice.kind.severity().name();
-            let data = json!({"kind": notice.kind.to_string(), "severity": severity, "subject": notice.subject});
-            tx.emit(EventType::NoticePosted.about(&notice.subject, data));
-            tx.query(TENANT)
-        }
-        Audience::PublisherOf(plugin) => {
-            let publisher = publisher_of(tx, plugin).await?;
-            tx.platform_query(PLATFORM).text(publisher)
-        }
-        Audience::Operators => tx.platform_query(PLATFORM).bind(""),
+    let told = match audience {
+        Audience::Tenant => Some(tx.ctx().tenant().clone()),
+        Audience::PublisherOf(plugin) => Some(tenant_of_maker(tx, plugin).await?),
+        Audience::Operators => None,
+    };
+    if let Some(tenant) = &told
+        && is_news(tx, tenant, &notice.dedup).await?
+    {
+        let severity = notice.kind.severity().name();
+        let data = json!({"kind": notice.kind.to_string(), "severity": severity, "subject": notice.subject});
+        tx.emit_to(tenant, EventType::NoticePosted.about(&notice.subject, data));
+    }
+    let statement = match told {
+        Some(tenant) if tenant.publisher.is_none() => tx.query(TENANT),
+        told => tx.platform_query(PLATFORM).bind(scope(told.and_then(|tenant| tenant.publisher))),
     };
     statement
         .text(id)
@@ -244,10 +252,18 @@ pub async fn notice_post(tx: &mut Tx, audience: Audience<'_>, notice: &NoticeIn)
     Ok(())
 }
 
-async fn publisher_of(tx: &mut Tx, plugin: &str) -> Result<PublisherId, PlatformError> {
-    const GET: &str = "select publisher_id from plugins where name = $1";
-    let found = tx.platform_query(GET).bind(plugin).fetch_optional(|row| row.parse("publisher_id")).await?;
-    found.ok_or_else(|| PlatformError::not_found("plugin", plugin))
+/// Whether a matter is told as an event: not while it happens again and again, and its notice is unread already.
+async fn is_news(tx: &mut Tx, tenant: &Tenant, dedup: &str) -> Result<bool, StoreError> {
+    const TENANT: &str = "select count(*) as unread from notices where tenant_id = $1 and dedup = $2 \
+                          and acknowledged_at is null and last_at > $3";
+    const PLATFORM: &str = "select count(*) as unread from platform_notices where scope = $1 and dedup = $2 \
+                            and acknowledged_at is null and last_at > $3";
+    let since = tx.ctx().now().plus(-QUIET);
+    let statement = match tenant.publisher {
+        None => tx.query(TENANT),
+        publisher => tx.platform_query(PLATFORM).bind(scope(publisher)),
+    };
+    Ok(statement.bind(dedup).bind(since).fetch_one(|row| row.int("unread")).await? == 0)
 }
 
 /// The arguments with their texts cut: a plugin's own words may be among them.

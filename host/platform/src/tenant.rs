@@ -1,10 +1,10 @@
-//! Tenants: the merchants of the platform.
+//! Tenants: the merchants of the platform, and for each publisher one that holds its endpoints and what it is told.
 
 use std::sync::Arc;
 
-use heptad_model::id::TenantId;
-use heptad_model::{Currency, Locale, Millis, Page, PageRequest, Tenant};
-use heptad_store::{PlatformTx, Row, StoreError};
+use heptad_model::id::{PublisherId, TenantId};
+use heptad_model::{Currency, Locale, Millis, NewEvent, Page, PageRequest, Tenant};
+use heptad_store::{PlatformTx, Row, StoreError, Tx};
 use serde_json::json;
 
 use crate::PlatformError;
@@ -46,6 +46,7 @@ impl TenantRecord {
         let unknown = || StoreError::Column { column: "locale", problem: format!("`{locale}` is not spoken") };
         let tenant = Tenant {
             id: row.parse("id")?,
+            publisher: row.opt_parse("publisher_id")?,
             currency: row.parse("currency")?,
             time_zone: row.text("time_zone")?,
             locale: Locale::parse(&locale).ok_or_else(unknown)?,
@@ -89,26 +90,83 @@ pub async fn tenant_create(tx: &mut PlatformTx, input: &TenantIn) -> Result<Tena
 
 /// A merchant by its id.
 pub async fn tenant_get(tx: &mut PlatformTx, id: TenantId) -> Result<TenantRecord, PlatformError> {
-    const GET: &str =
-        "select id, slug, name, currency, time_zone, locale, limit_profile, created_at from tenants where id = $1";
+    let found = tenant_any_get(tx, id).await?;
+    if found.tenant.publisher.is_some() {
+        return Err(PlatformError::not_found("tenant", id));
+    }
+    Ok(found)
+}
+
+/// A tenant by its id: a merchant, or a publisher's own.
+pub async fn tenant_any_get(tx: &mut PlatformTx, id: TenantId) -> Result<TenantRecord, PlatformError> {
+    const GET: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at, publisher_id \
+                       from tenants where id = $1";
     let found = tx.query(GET).text(id).fetch_optional(TenantRecord::of).await?;
     found.ok_or_else(|| PlatformError::not_found("tenant", id))
 }
 
 /// A merchant by its short name.
 pub async fn tenant_by_slug(tx: &mut PlatformTx, slug: &str) -> Result<TenantRecord, PlatformError> {
-    const GET: &str =
-        "select id, slug, name, currency, time_zone, locale, limit_profile, created_at from tenants where slug = $1";
+    const GET: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at, publisher_id \
+                       from tenants where slug = $1 and publisher_id is null";
     let found = tx.query(GET).bind(slug).fetch_optional(TenantRecord::of).await?;
     found.ok_or_else(|| PlatformError::not_found("tenant", slug))
 }
 
 /// All merchants, the oldest first.
 pub async fn tenant_list(tx: &mut PlatformTx, page: &PageRequest) -> Result<Page<TenantRecord>, PlatformError> {
-    const LIST: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at from tenants \
-                        where id > $1 order by id limit $2";
+    const LIST: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at, publisher_id \
+                        from tenants where id > $1 and publisher_id is null order by id limit $2";
     let rows = tx.query(LIST).bind(page.after()).bind(page.fetch()).fetch_all(TenantRecord::of).await?;
     Ok(page.page(rows, |record| record.tenant.id.to_string()))
+}
+
+/// All merchants and publishers, the oldest first: for what is done to everybody's data.
+pub async fn tenant_any_list(tx: &mut PlatformTx, page: &PageRequest) -> Result<Page<TenantRecord>, PlatformError> {
+    const LIST: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at, publisher_id \
+                        from tenants where id > $1 order by id limit $2";
+    let rows = tx.query(LIST).bind(page.after()).bind(page.fetch()).fetch_all(TenantRecord::of).await?;
+    Ok(page.page(rows, |record| record.tenant.id.to_string()))
+}
+
+/// The tenant that holds a new publisher's endpoints and what it is told. No merchant's short name is like its.
+pub(crate) async fn tenant_of_publisher_create(
+    tx: &mut PlatformTx,
+    id: PublisherId,
+    slug: &str,
+    name: &str,
+) -> Result<TenantId, StoreError> {
+    const INSERT: &str = "insert into tenants (id, slug, name, currency, time_zone, locale, created_at, publisher_id) \
+                          values ($1, $2, $3, 'CNY', 'UTC', $4, $5, $6)";
+    let (tenant, now) = (TenantId::generate(&tx.origin().env), tx.origin().now());
+    let statement = tx.query(INSERT).text(tenant).bind(format!("~{slug}")).bind(name).text(Locale::default());
+    statement.bind(now).text(id).execute().await?;
+    Ok(tenant)
+}
+
+/// The tenant of a publisher.
+pub async fn tenant_of_publisher(tx: &mut PlatformTx, id: PublisherId) -> Result<TenantRecord, PlatformError> {
+    const GET: &str = "select id, slug, name, currency, time_zone, locale, limit_profile, created_at, publisher_id \
+                       from tenants where publisher_id = $1";
+    let found = tx.query(GET).text(id).fetch_optional(TenantRecord::of).await?;
+    found.ok_or_else(|| PlatformError::not_found("publisher", id))
+}
+
+const OF_MAKER: &str = "select t.id, t.slug, t.name, t.currency, t.time_zone, t.locale, t.limit_profile, t.created_at, \
+                        t.publisher_id from tenants t join plugins p on p.publisher_id = t.publisher_id where p.name = $1";
+
+/// The tenant of the publisher of a plugin.
+pub(crate) async fn tenant_of_maker(tx: &mut Tx, plugin: &str) -> Result<Arc<Tenant>, PlatformError> {
+    let found = tx.platform_query(OF_MAKER).bind(plugin).fetch_optional(TenantRecord::of).await?;
+    found.map(|record| record.tenant).ok_or_else(|| PlatformError::not_found("plugin", plugin))
+}
+
+/// Tells the publisher of a plugin in a transaction of the platform.
+pub(crate) async fn maker_tell(tx: &mut PlatformTx, plugin: &str, event: NewEvent) -> Result<(), PlatformError> {
+    let found = tx.query(OF_MAKER).bind(plugin).fetch_optional(TenantRecord::of).await?;
+    let maker = found.ok_or_else(|| PlatformError::not_found("plugin", plugin))?;
+    tx.emit_to(&maker.tenant, event);
+    Ok(())
 }
 
 fn zone_check(zone: &str) -> Result<(), PlatformError> {

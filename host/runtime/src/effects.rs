@@ -41,6 +41,8 @@ pub(crate) struct Writing {
     open: Option<OpenTx>,
     /// When the transaction was begun.
     begun: Option<Instant>,
+    /// How long those were open that were given up, since their first write was refused.
+    given_up: Duration,
     /// How long it was open, once it is ended.
     ended: Option<Duration>,
     deadline: Arc<Deadline>,
@@ -53,7 +55,41 @@ pub(crate) struct Writing {
 impl Writing {
     /// How long the transaction has been open.
     fn open_for(&self) -> Duration {
-        self.ended.unwrap_or_else(|| self.begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
+        self.ended.unwrap_or_else(|| self.given_up + self.begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
+    }
+}
+
+impl Writing {
+    /// Begins the transaction with its first write. That needs no savepoint: an error gives all of it up, and the next write
+    /// begins another one.
+    async fn begin<T, F>(
+        &mut self,
+        store: &Store,
+        ctx: &Ctx,
+        install: InstallId,
+        f: impl FnOnce(Tx) -> F,
+    ) -> Result<T, HostError>
+    where
+        F: Future<Output = Result<T, HostError>>,
+    {
+        let mut open = store.open_write(ctx).await?;
+        let now = Instant::now();
+        self.begun = Some(now);
+        self.deadline.lower(now + write_time(store.dialect()));
+        let seen = &self.seen;
+        let written = async {
+            open.read(async |tx| still_so(tx, install, seen).await).await?;
+            open.read(f).await
+        };
+        let value = written.await;
+        if value.is_ok() {
+            self.open = Some(open);
+        } else {
+            drop(open);
+            self.begun = None;
+            self.given_up += now.elapsed();
+        }
+        value
     }
 }
 
@@ -105,7 +141,8 @@ impl Deadline {
 impl Effects {
     /// May write, until the deadline.
     pub(crate) fn writing(deadline: Arc<Deadline>, payer: Payer) -> Self {
-        Self::Writing(Box::new(Writing { open: None, begun: None, ended: None, deadline, seen: Vec::new(), payer }))
+        let (given_up, seen) = (Duration::ZERO, Vec::new());
+        Self::Writing(Box::new(Writing { open: None, begun: None, given_up, ended: None, deadline, seen, payer }))
     }
 
     /// Whether the call may write.
@@ -211,13 +248,7 @@ impl Effects {
             return Err(HostError::conflict("response-sent", "the response's head is out: write before it"));
         }
         if writing.begun.is_none() {
-            let mut open = store.open_write(ctx).await?;
-            let now = Instant::now();
-            writing.begun = Some(now);
-            writing.deadline.lower(now + write_time(store.dialect()));
-            let seen = std::mem::take(&mut writing.seen);
-            open.read(async |tx| still_so(tx, install, &seen).await).await?;
-            writing.open = Some(open);
+            return writing.begin(store, ctx, install, f).await;
         }
         match &mut writing.open {
             Some(open) => open.write(f).await,

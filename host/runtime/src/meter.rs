@@ -135,6 +135,7 @@ mod tests {
         let env = Env::fixed(1);
         let tenant = Arc::new(Tenant {
             id: TenantId::generate(&env),
+            publisher: None,
             currency: Currency::parse("CNY").expect("a currency"),
             time_zone: "UTC".to_owned(),
             locale: Locale::En,

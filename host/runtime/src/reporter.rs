@@ -396,7 +396,7 @@ async fn tell(tx: &mut Tx, signal: &Signal) -> Result<(), PlatformError> {
             (NoticeIn { kind: NoticeKind::OutboundBlocked, subject: install.to_string(), dedup, detail }, plugin)
         }
     };
-    notice_post(tx, Audience::Merchant, &notice).await?;
+    notice_post(tx, Audience::Tenant, &notice).await?;
     observe::notice(notice.kind);
     // A publisher is told of the plugin, not of each shop that has it, nor in words that may hold the shop's data.
     let matter = notice.detail["code"].as_str().or(notice.detail["limit"].as_str()).unwrap_or_default();

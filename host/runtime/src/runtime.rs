@@ -294,6 +294,7 @@ impl Runtime {
         };
         let tenant = Tenant {
             id: TenantId::generate(&self.env),
+            publisher: None,
             currency: Currency::parse("CNY").map_err(|error| RuntimeError::Engine(error.to_string()))?,
             time_zone: "UTC".to_owned(),
             locale: Locale::default(),

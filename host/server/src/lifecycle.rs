@@ -16,7 +16,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use heptad_bus::{Bus, BusOptions};
 use heptad_delivery::Delivery;
-use heptad_model::Limits;
+use heptad_model::{Limits, Origin};
+use heptad_platform::publisher::publishers_complete;
 use heptad_runtime::components::{Bucket, BucketOptions};
 use heptad_runtime::{Runtime, RuntimeOptions};
 use heptad_store::Store;
@@ -58,6 +59,9 @@ impl Server {
     pub(crate) async fn start(base: &Base) -> Result<Self> {
         let config = base.config.clone();
         let store = base.store().await?;
+        let origin = Origin::system("start", base.env.clone());
+        let completed = store.platform_write(&origin, async |mut tx| publishers_complete(&mut tx).await).await;
+        completed.during(|| "cannot complete the publishers".to_owned())?;
         let runtime = start_runtime(base, store.clone()).await?;
         let listener = bind(&config.server.listen, "server.listen").await?;
         let public_url = public_url(&config, listener.local_addr().ok());

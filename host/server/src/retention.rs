@@ -18,7 +18,7 @@ use heptad_platform::retention::{
     app_visit_purge, audit_purge, platform_audit_purge, retention_runs_put, session_purge, sign_in_link_purge,
     token_purge,
 };
-use heptad_platform::tenant::{TenantRecord, tenant_list};
+use heptad_platform::tenant::{TenantRecord, tenant_any_list};
 use heptad_platform::webhook::usage::webhook_usage_purge;
 use heptad_store::{PlatformTx, Store, Tx};
 
@@ -78,7 +78,7 @@ async fn purge_all(store: &Store, origin: &Origin, batch: u32, removed: &mut Rem
     let mut cursor: Option<String> = None;
     loop {
         let page = PageRequest::new(cursor.as_deref(), None)?;
-        let list = async |mut tx: PlatformTx| tenant_list(&mut tx, &page).await;
+        let list = async |mut tx: PlatformTx| tenant_any_list(&mut tx, &page).await;
         let tenants = match store.platform_read(origin, list).await {
             Ok(tenants) => tenants,
             Err(PlatformError::Store(error)) => return Err(error.into()),

@@ -86,4 +86,15 @@ impl Dialect {
             Self::Postgres => matches!(code, "40001" | "40P01"),
         }
     }
+
+    /// Whether the server is going, coming, or takes nobody else in.
+    pub(crate) fn is_away(self, error: &dyn DatabaseError) -> bool {
+        let code = error.code();
+        let code = code.as_deref().unwrap_or_default();
+        match self {
+            Self::Sqlite => false,
+            // Connection exceptions, too many connections, shutdown, crash, not yet up.
+            Self::Postgres => code.starts_with("08") || matches!(code, "53300" | "57P01" | "57P02" | "57P03"),
+        }
+    }
 }

@@ -11,6 +11,10 @@ pub enum StoreError {
     /// Serialisation failure, deadlock or a busy database; the transaction may succeed when it is run again.
     #[error("the database was busy: {0}")]
     Busy(#[source] sqlx::Error),
+    /// The database does not answer, or has no connection left: nothing was begun, or what was begun is undone, but for a
+    /// commit whose answer was lost.
+    #[error("the database cannot be reached: {0}")]
+    Away(#[source] sqlx::Error),
     /// A unique constraint was violated; the name as far as the database tells it.
     #[error("a row with this key exists already ({0})")]
     Duplicate(String),
@@ -39,7 +43,7 @@ pub enum StoreError {
     /// The closure kept the transaction beyond its end.
     #[error("a transaction outlived its closure")]
     Leaked,
-    /// Everything else: connection lost, disk full, a wrong statement.
+    /// Everything else: disk full, a wrong statement.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),
 }
@@ -50,6 +54,10 @@ impl StoreError {
             sqlx::Error::Database(cause) if dialect.is_transient(cause.as_ref()) => Self::Busy(error),
             sqlx::Error::Database(cause) if cause.is_unique_violation() => {
                 Self::Duplicate(cause.constraint().map_or_else(|| cause.message().to_owned(), str::to_owned))
+            }
+            sqlx::Error::Database(cause) if dialect.is_away(cause.as_ref()) => Self::Away(error),
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Away(error)
             }
             _ => Self::Database(error),
         }

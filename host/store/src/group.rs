@@ -78,7 +78,7 @@ impl Writers {
             self.queue.send(Message::Write(Ask { alone, turn })).await.map_err(|_| closed())?;
             granted.await.map_err(|_| closed())?
         };
-        timeout(self.patience, asked).await.map_err(|_| StoreError::Database(sqlx::Error::PoolTimedOut))?
+        timeout(self.patience, asked).await.map_err(|_| StoreError::Away(sqlx::Error::PoolTimedOut))?
     }
 
     /// Closes the connection after the group that is open; who waits or comes later is told so.
@@ -92,7 +92,7 @@ impl Writers {
 }
 
 fn closed() -> StoreError {
-    StoreError::Database(sqlx::Error::PoolClosed)
+    StoreError::Away(sqlx::Error::PoolClosed)
 }
 
 async fn connect(options: &AnyConnectOptions) -> Result<AnyConnection, StoreError> {

@@ -28,6 +28,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "apps", include_str!("../migrations/0010_apps.sql")),
     (11, "outbound", include_str!("../migrations/0011_outbound.sql")),
     (12, "plugin_logs", include_str!("../migrations/0012_plugin_logs.sql")),
+    (13, "publisher_tenants", include_str!("../migrations/0013_publisher_tenants.sql")),
+    (14, "outbound_given_up", include_str!("../migrations/0014_outbound_given_up.sql")),
 ];
 
 /// The newest that this binary knows.

@@ -1,9 +1,9 @@
 //! A transaction that stays open between closures: for a plugin's handler, which writes when it likes.
 
-use heptad_model::{Ctx, NewEvent};
+use heptad_model::Ctx;
 
 use crate::group::Scope;
-use crate::tx::{Held, Running, Tx};
+use crate::tx::{Addressed, Held, Running, Tx};
 use crate::{Store, StoreError};
 
 /// A transaction that writes, begun and not yet committed. Dropped, it rolls back.
@@ -14,7 +14,7 @@ pub struct OpenTx {
     ctx: Ctx,
     /// `None` while a closure has it, and for ever after one was dropped half-way.
     held: Option<Held>,
-    events: Vec<NewEvent>,
+    events: Vec<Addressed>,
     /// Falls after `held`, so that a group gets its connection back first.
     _scope: Option<Scope>,
 }
@@ -62,7 +62,8 @@ impl OpenTx {
     /// Commits, and tells of the events; an error has rolled back.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let held = self.held.take().ok_or(StoreError::Leaked)?;
-        self.store.commit(&self.ctx, held, std::mem::take(&mut self.events)).await
+        let events = std::mem::take(&mut self.events);
+        self.store.commit(self.ctx.origin(), Some(&self.ctx), held, events).await
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {

@@ -5,12 +5,15 @@
 //! transaction, so that order belongs to the database.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use heptad_model::event::{MAX_DATA, MAX_KEY, partition};
-use heptad_model::{Event, NewEvent};
+use heptad_model::id::TenantId;
+use heptad_model::{Actor, Ctx, Event, NewEvent, Origin, Tenant};
 use serde_json::json;
 
-use crate::{StoreError, Tx};
+use crate::tx::Addressed;
+use crate::{PlatformTx, StoreError, Tx};
 
 /// The keys of lanes that replay events begin so, and no event's own key does.
 pub const REPLAY_PREFIX: &str = "replay:";
@@ -18,8 +21,42 @@ pub const REPLAY_PREFIX: &str = "replay:";
 impl Tx {
     /// Tells of something in this transaction: it is delivered if and when the transaction has committed.
     pub fn emit(&mut self, event: NewEvent) {
-        self.running.events.push(event);
+        let tenant = self.ctx().tenant().clone();
+        self.running.events.push(Addressed { tenant, event });
     }
+
+    /// The same to any tenant. Another one does not learn where it happened, nor who did it, nor in which request.
+    pub fn emit_to(&mut self, tenant: &Arc<Tenant>, event: NewEvent) {
+        self.running.events.push(Addressed { tenant: tenant.clone(), event });
+    }
+}
+
+impl PlatformTx {
+    /// The same in a transaction of the platform.
+    pub fn emit_to(&mut self, tenant: &Arc<Tenant>, event: NewEvent) {
+        self.running.events.push(Addressed { tenant: tenant.clone(), event });
+    }
+}
+
+/// The events of each tenant, in the context in which they are told. The tenants come in the order of their ids, as the keys
+/// of each do in [`outbox_put`]: those who tell the same tenants never wait for each other in a ring.
+pub(crate) fn outbox_of_each(
+    origin: &Origin,
+    bound: Option<&Ctx>,
+    events: Vec<Addressed>,
+) -> Vec<(Ctx, Vec<NewEvent>)> {
+    let mut each: BTreeMap<TenantId, (Ctx, Vec<NewEvent>)> = BTreeMap::new();
+    for Addressed { tenant, event } in events {
+        let ctx = || match bound {
+            Some(own) if own.tenant().id == tenant.id => own.clone(),
+            _ => {
+                let (env, locale) = (origin.env.clone(), origin.locale);
+                Origin::new(Actor::System("platform".to_owned()), locale, env).for_tenant(tenant.clone())
+            }
+        };
+        each.entry(tenant.id).or_insert_with(|| (ctx(), Vec::new())).1.push(event);
+    }
+    each.into_values().collect()
 }
 
 /// Lets keys that are new begin above this number. Called in the transaction that marks keys of which nothing is kept any

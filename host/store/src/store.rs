@@ -1,28 +1,33 @@
 //! The store: pools, and the closures that run in transactions.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use heptad_model::{Ctx, Event, NewEvent, Origin};
+use heptad_model::{Ctx, Event, Origin};
 use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::dialect::Dialect;
 use crate::group::{Scope, Writers};
 use crate::observe::{self, Observed};
 use crate::open::OpenTx;
-use crate::outbox::outbox_put;
+use crate::outbox::{outbox_of_each, outbox_put};
 use crate::statement::Counter;
-use crate::tx::{Held, PlatformTx, Returned, Running, Slot, Tx};
+use crate::tx::{Addressed, Held, PlatformTx, Returned, Running, Slot, Tx};
 
 /// How often a transaction is tried before its failure is reported. With five, three processes that sold one SKU to three
 /// customers at a time refused an order now and then.
 const ATTEMPTS: u32 = 10;
 /// From which attempt on the pause does not grow any more.
 const LONGEST_PAUSE: u32 = 5;
+
+/// How long a caller waits for a connection while the database is away.
+const BRIEF: Duration = Duration::from_secs(1);
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -50,6 +55,10 @@ pub struct Store {
     writing: Writing,
     pub(crate) statements: Counter,
     commits: Counter,
+    /// Whether the database could not be reached the last time.
+    away: Arc<AtomicBool>,
+    /// Who waits for it with patience meanwhile.
+    patient: Arc<Mutex<()>>,
     listener: Arc<OnceLock<Listener>>,
 }
 
@@ -105,7 +114,9 @@ impl Store {
                 (shared.clone(), Writing::Pooled(shared))
             }
         };
-        Ok(Self { dialect, readers, writing, statements: Counter::default(), commits, listener: Arc::default() })
+        let (statements, away, patient, listener) =
+            (Counter::default(), Arc::default(), Arc::default(), Arc::default());
+        Ok(Self { dialect, readers, writing, statements, commits, away, patient, listener })
     }
 
     /// Which database serves.
@@ -125,12 +136,31 @@ impl Store {
 
     /// Asks the database whether it answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut connection = self.readers.acquire().await.map_err(|error| StoreError::of(self.dialect, error))?;
-        sqlx::raw_sql("select 1")
-            .execute(&mut *connection)
-            .await
-            .map(drop)
-            .map_err(|error| StoreError::of(self.dialect, error))
+        let asked = async { sqlx::raw_sql("select 1").execute(&mut *self.readers.acquire().await?).await.map(drop) };
+        self.begin(asked).await
+    }
+
+    /// A connection or a transaction. While the database is away, one caller at a time waits for it with all the patience
+    /// that there is, and the others [`BRIEF`] at most: whoever asks meanwhile is told soon, and does not pile up.
+    async fn begin<T>(&self, begin: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+        let begun = match self.away.load(Ordering::Relaxed).then(|| self.patient.try_lock()) {
+            Some(Err(_)) => timeout(BRIEF, begin).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)),
+            // The lock is held meanwhile.
+            None | Some(Ok(_)) => begin.await,
+        };
+        let begun = begun.map_err(|error| StoreError::of(self.dialect, error));
+        match &begun {
+            Ok(_) => self.away.store(false, Ordering::Relaxed),
+            Err(error) => self.noticed(error),
+        }
+        begun
+    }
+
+    /// Notes whether an error says that the database is away.
+    fn noticed(&self, error: &StoreError) {
+        if matches!(error, StoreError::Away(_)) {
+            self.away.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Closes all connections, after those in use have been returned.
@@ -173,7 +203,7 @@ impl Store {
                 running.bind_tenant(ctx.tenant().id.to_string()).await?;
                 let value = f(Tx::new(running, ctx.clone())).await?;
                 let Returned { held, events } = slot.take().ok_or(StoreError::Leaked)?;
-                self.commit(ctx, held, events).await?;
+                self.commit(ctx.origin(), Some(ctx), held, events).await?;
                 observed.committed();
                 Ok(value)
             };
@@ -226,7 +256,8 @@ impl Store {
                 let observed = Observed::begin(true);
                 let (slot, running) = self.begin_write(attempt > 1).await?;
                 let value = f(PlatformTx::new(running, origin.clone())).await?;
-                self.finish(&slot).await?;
+                let Returned { held, events } = slot.take().ok_or(StoreError::Leaked)?;
+                self.commit(origin, None, held, events).await?;
                 observed.committed();
                 Ok(value)
             };
@@ -239,10 +270,9 @@ impl Store {
 
     async fn begin_read(&self) -> Result<(Slot, Running), StoreError> {
         let begun = Instant::now();
-        let failed = |error| StoreError::of(self.dialect, error);
         let held = match self.dialect {
-            Dialect::Sqlite => Held::Snapshot(self.readers.acquire().await.map_err(failed)?),
-            Dialect::Postgres => Held::Read(self.readers.begin_with(self.dialect.begin_read()).await.map_err(failed)?),
+            Dialect::Sqlite => Held::Snapshot(self.begin(self.readers.acquire()).await?),
+            Dialect::Postgres => Held::Read(self.begin(self.readers.begin_with(self.dialect.begin_read())).await?),
         };
         observe::begun(false, begun.elapsed());
         Ok(Running::new(held, None, self.dialect, self.statements.clone()))
@@ -262,24 +292,36 @@ impl Store {
                 (Held::Member(turn), Some(scope))
             }
             Writing::Pooled(pool) => {
-                let transaction = pool.begin_with(self.dialect.begin_write()).await;
-                (Held::Write(transaction.map_err(|error| StoreError::of(self.dialect, error))?), None)
+                (Held::Write(self.begin(pool.begin_with(self.dialect.begin_write())).await?), None)
             }
         };
         observe::begun(true, begun.elapsed());
         Ok((held, scope))
     }
 
-    /// Writes what the transaction tells, commits, and lets those know who listen.
-    pub(crate) async fn commit(&self, ctx: &Ctx, held: Held, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        if events.is_empty() {
-            return self.end(held).await;
+    /// Writes what the transaction tells, commits, and lets those know who listen. `bound` is the tenant that the
+    /// transaction is of, if it is of one.
+    pub(crate) async fn commit(
+        &self,
+        origin: &Origin,
+        bound: Option<&Ctx>,
+        mut held: Held,
+        events: Vec<Addressed>,
+    ) -> Result<(), StoreError> {
+        let (mut told, mut binds) = (Vec::new(), bound.map(|bound| bound.tenant().id));
+        for (ctx, events) in outbox_of_each(origin, bound, events) {
+            let (slot, mut running) = Running::new(held, None, self.dialect, self.statements.clone());
+            let tenant = ctx.tenant().id;
+            if binds.replace(tenant) != Some(tenant) {
+                running.bind_tenant(tenant.to_string()).await?;
+            }
+            let placed = outbox_put(Tx::new(running, ctx.clone()), events).await?;
+            held = slot.take().ok_or(StoreError::Leaked)?.held;
+            told.push((ctx, placed));
         }
-        let (slot, running) = Running::new(held, None, self.dialect, self.statements.clone());
-        let placed = outbox_put(Tx::new(running, ctx.clone()), events).await?;
-        self.end(slot.take().ok_or(StoreError::Leaked)?.held).await?;
+        self.end(held).await?;
         if let Some(listener) = self.listener.get() {
-            listener(ctx, &placed);
+            told.iter().for_each(|(ctx, placed)| listener(ctx, placed));
         }
         Ok(())
     }
@@ -304,6 +346,9 @@ impl Store {
 
     /// The result if it is final; `None` after a pause when the transaction is to be run again.
     async fn settled<T, E: AsStoreError>(&self, attempt: u32, result: Result<T, E>) -> Option<Result<T, E>> {
+        if let Err(error) = &result {
+            error.as_store_error().inspect(|error| self.noticed(error));
+        }
         match &result {
             Err(error) if attempt < ATTEMPTS && error.as_store_error().is_some_and(StoreError::is_transient) => {
                 observe::conflict();

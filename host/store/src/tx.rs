@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use heptad_model::{Ctx, NewEvent};
+use heptad_model::{Ctx, NewEvent, Tenant};
 use sqlx::any::AnyArguments;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Transaction};
@@ -34,10 +34,16 @@ impl Held {
 /// Where a transaction returns to when its closure drops it, so that [`crate::Store`] can commit it.
 type Place = Arc<Mutex<Option<Returned>>>;
 
+/// An event on its way to a tenant's outbox.
+pub(crate) struct Addressed {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) event: NewEvent,
+}
+
 /// What a transaction gives back: itself, and what it wants to tell.
 pub(crate) struct Returned {
     pub(crate) held: Held,
-    pub(crate) events: Vec<NewEvent>,
+    pub(crate) events: Vec<Addressed>,
 }
 
 /// The store's end of a running transaction. Dropped without [`Slot::take`], it rolls back.
@@ -58,7 +64,7 @@ impl Slot {
 pub(crate) struct Running {
     held: Option<Held>,
     /// What it has told so far.
-    pub(crate) events: Vec<NewEvent>,
+    pub(crate) events: Vec<Addressed>,
     place: Place,
     dialect: Dialect,
     counter: Counter,

@@ -20,6 +20,7 @@ async fn fill(store: &Store, env: &Env) {
     for name in ["first", "second"] {
         let tenant = Tenant {
             id: TenantId::generate(env),
+            publisher: None,
             currency: Currency::parse("CNY").unwrap(),
             time_zone: "Asia/Shanghai".to_owned(),
             locale: Locale::ZhCn,

@@ -31,6 +31,7 @@ impl Shop {
         let env = Env::system();
         let tenant = Tenant {
             id: TenantId::generate(&env),
+            publisher: None,
             currency: Currency::parse("CNY").unwrap(),
             time_zone: "Asia/Shanghai".to_owned(),
             locale: Locale::ZhCn,
@@ -347,6 +348,6 @@ async fn a_closed_store_says_so() {
     let shop = Shop::new().await;
     shop.write("before").await.unwrap().unwrap();
     shop.store.close().await;
-    assert!(matches!(shop.write("after").await.unwrap(), Err(StoreError::Database(sqlx::Error::PoolClosed))));
+    assert!(matches!(shop.write("after").await.unwrap(), Err(StoreError::Away(sqlx::Error::PoolClosed))));
     assert_eq!(shop.names().await, ["before"]);
 }

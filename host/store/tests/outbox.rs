@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use heptad_model::id::TenantId;
+use heptad_model::event::Cause;
+use heptad_model::id::{EventId, TenantId};
 use heptad_model::{Actor, Ctx, Currency, Env, EventType, Locale, NewEvent, Origin, Tenant};
 use heptad_store::{Store, StoreError, both_databases};
 use serde_json::json;
@@ -11,6 +12,7 @@ use serde_json::json;
 fn ctx(env: &Env) -> Ctx {
     let tenant = Tenant {
         id: TenantId::generate(env),
+        publisher: None,
         currency: Currency::parse("CNY").unwrap(),
         time_zone: "Asia/Shanghai".to_owned(),
         locale: Locale::ZhCn,
@@ -63,6 +65,51 @@ both_databases! {
         let all = places(&[("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("b", 4)]);
         assert_eq!(told(&store, &ctx).await, (all, 6));
         assert_eq!(*heard.lock().unwrap(), places(&[("b", 1), ("a", 1), ("b", 2), ("b", 3), ("a", 2), ("b", 4)]));
+    }
+
+    async fn another_tenant_is_told_in_the_same_transaction_and_not_by_whom(database: TestDatabase) {
+        const TOLD: &str = "select actor, causation, depth, traceparent, correlation from events where tenant_id = $1";
+        let env = Env::fixed(0);
+        let store = database.open().await;
+        // Whichever of the two has the lower id: their events are written in that order.
+        for maker_first in [true, false] {
+            let (one, another) = (ctx(&env), ctx(&env));
+            let one_first = one.tenant().id < another.tenant().id;
+            let (maker, shop) = if one_first == maker_first { (one, another) } else { (another, one) };
+            let tenant = maker.tenant().clone();
+            let cause = Some(Cause { event: EventId::generate(&env), correlation: shop.request, depth: 3 });
+            let caused = Origin { cause, ..shop.origin().clone() }.for_tenant(shop.tenant().clone());
+            let tell = async |mut tx: heptad_store::Tx| {
+                tx.emit_to(&tenant, event("plugin"));
+                tx.emit(event("own"));
+                Ok::<_, StoreError>(())
+            };
+            store.write(&caused, tell).await.unwrap();
+            let failed: Result<(), StoreError> = store.write(&shop, async |mut tx| {
+                tx.emit_to(&tenant, event("plugin"));
+                Err(StoreError::Schema("changed its mind".to_owned()))
+            }).await;
+            assert!(failed.is_err());
+            let mut open = store.open_write(&shop).await.unwrap();
+            open.write(tell).await.unwrap();
+            open.commit().await.unwrap();
+            let review = async |mut tx: heptad_store::PlatformTx| {
+                tx.emit_to(&tenant, event("plugin"));
+                Ok::<_, StoreError>(())
+            };
+            store.platform_write(shop.origin(), review).await.unwrap();
+            assert_eq!(told(&store, &shop).await, (places(&[("own", 1), ("own", 2)]), 2));
+            assert_eq!(told(&store, &maker).await, (places(&[("plugin", 1), ("plugin", 2), ("plugin", 3)]), 3));
+            let read = |row: &heptad_store::Row| {
+                let (actor, causation) = (row.text("actor")?, row.opt_text("causation")?);
+                Ok((actor, causation, row.int("depth")?, row.opt_text("traceparent")?, row.text("correlation")?))
+            };
+            let rows = async |mut tx: heptad_store::Tx| tx.query(TOLD).fetch_all(read).await;
+            for (actor, causation, depth, trace, correlation) in store.read(&maker, rows).await.unwrap() {
+                assert_eq!((actor.as_str(), causation, depth, trace), ("system:platform", None, 0, None));
+                assert_ne!(correlation, shop.request.to_string());
+            }
+        }
     }
 
     async fn many_writers_of_a_key_leave_no_gap(database: TestDatabase) {

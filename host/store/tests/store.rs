@@ -10,6 +10,7 @@ use heptad_store::{MigrationState, Store, StoreError, both_databases, migrate, m
 fn ctx(env: &Env) -> Ctx {
     let tenant = Tenant {
         id: TenantId::generate(env),
+        publisher: None,
         currency: Currency::parse("CNY").unwrap(),
         time_zone: "Asia/Shanghai".to_owned(),
         locale: Locale::ZhCn,

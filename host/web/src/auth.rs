@@ -15,8 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use heptad_model::id::{CustomerId, PublisherId};
 use heptad_model::{Actor, Ctx, Locale, Origin};
+use heptad_platform::PlatformError;
 use heptad_platform::principal::{Principal, Role, Scope};
 use heptad_platform::session::{Session, session_get};
+use heptad_platform::tenant::{TenantRecord, tenant_of_publisher};
 use heptad_store::StoreError;
 
 use crate::error::{ApiError, ApiResult};
@@ -161,11 +163,19 @@ impl AppState {
         }
     }
 
-    /// The context of a principal that acts for a tenant; the tenant's language where the reader named none.
+    /// The context of a principal that acts for a tenant, or for a publisher in the tenant of its own; the tenant's language
+    /// where the reader named none.
     pub async fn ctx(&self, asked: &Asked, principal: &Principal) -> ApiResult<Ctx> {
-        let id = principal.tenant().ok_or_else(|| ApiError::forbidden("this is for those who act for a tenant"))?;
         let origin = asked.origin(principal.actor.clone(), Locale::default(), &self.env);
-        let tenant = self.tenant(&origin, id).await?;
+        let tenant = match principal.scope {
+            Scope::Tenant(id) => self.tenant(&origin, id).await?,
+            Scope::Publisher(id) => {
+                let read = async |mut tx| tenant_of_publisher(&mut tx, id).await;
+                let record: Result<TenantRecord, PlatformError> = self.store.platform_read(&origin, read).await;
+                record?.tenant
+            }
+            Scope::Platform => return Err(ApiError::forbidden("this is for those who act for a tenant")),
+        };
         let locale = asked.reader.unwrap_or(tenant.locale);
         Ok(Origin { locale, ..origin }.for_tenant(tenant))
     }
@@ -204,6 +214,8 @@ for_a_tenant! {
     Owner = [Owner];
     /// The merchant's people.
     Staff = [Owner, Staff];
+    /// Who has endpoints and hears of events: the merchant's people, and publishers, each in a tenant of their own.
+    Listener = [Publisher, Owner, Staff];
     /// The merchant's people and the storefront's server.
     Shop = [Owner, Staff, Shop];
     /// Who may make tokens for shoppers.

@@ -280,6 +280,10 @@ impl From<StoreError> for ApiError {
         if error.is_transient() {
             return Self::unavailable("busy", "the database is busy", error).with_hint("try again in a moment");
         }
+        if matches!(error, StoreError::Away(_)) {
+            return Self::unavailable("database-away", "the database cannot be reached", error)
+                .with_hint("try again in a moment, with the same idempotency key");
+        }
         Self::internal(error)
     }
 }

@@ -1,6 +1,6 @@
 //! What is told of events is written from the registry, and what is told of filters is what the host does.
 
-use heptad_model::event::{Field, FieldKind};
+use heptad_model::event_type::{Field, FieldKind};
 use heptad_model::{EventType, Filter};
 
 use crate::operations::{filled, written};
@@ -24,14 +24,15 @@ fn field(field: &Field) -> String {
 }
 
 fn types() -> String {
-    let mut table = "| Type | What it tells | Key | Needs | Data |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| Type | What it tells | Told to | Key | Needs | Data |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
     for kind in EventType::ALL {
         let row = kind.row();
         let needs = row.permission.map(|permission| format!("`{}`", permission.row().name)).unwrap_or_default();
         let filled = if row.fill.is_some() { "; a profile is filled in" } else { "" };
         let fields: Vec<String> = row.fields.iter().map(field).collect();
-        let (name, says, data) = (row.name, row.sentence.en, fields.join(", "));
-        table.push_str(&format!("| `{name}` | {says} | {} | {needs} | {data}{filled} |\n", row.key));
+        let (name, says, told, data) = (row.name, row.sentence.en, row.told.names().join(", "), fields.join(", "));
+        table.push_str(&format!("| `{name}` | {says} | {told} | {} | {needs} | {data}{filled} |\n", row.key));
     }
     table
 }

@@ -10,6 +10,9 @@ use crate::tree::{read, those};
 /// Variables that are no setting: of the master key, of the file of settings, and of compose itself.
 const OTHERS: [&str; 4] = ["HEPTAD_MASTER_KEY", "HEPTAD_PREVIOUS_MASTER_KEY", "HEPTAD_CONFIG", "HEPTAD_IMAGE"];
 
+/// In how many seconds of SIGTERM a process has ended.
+const STOP: i64 = 30;
+
 /// The variables of all settings, with their defaults.
 fn settings() -> Vec<(String, String)> {
     let (mut section, mut found) = (String::new(), Vec::new());
@@ -63,23 +66,40 @@ fn every_variable_is_a_setting() {
 
 #[test]
 fn whoever_stops_a_process_waits_until_it_has_stopped() {
+    // What a process is given after its drain: `FLUSH` and `CLOSE` of `server/src/lifecycle.rs`.
+    let rest = 7;
     let (unready, drain) = (number("HEPTAD_SERVER__UNREADY_SECONDS"), number("HEPTAD_SERVER__DRAIN_SECONDS"));
     let unit = read("ops/heptad.service");
     let patience = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).expect("TimeoutStopSec");
-    assert!(patience.parse::<i64>().expect("seconds") > unready + drain);
+    assert!(patience.parse::<i64>().expect("seconds") > unready + drain + rest);
+    assert!(unready + drain + rest <= STOP);
     let documents = yaml("ops/kubernetes.yaml");
     let pod = &documents[0]["spec"]["template"]["spec"];
-    let container = &pod["containers"][0];
-    let env = container["env"].as_vec().expect("variables");
-    let named = env.iter().find(|one| one["name"].as_str() == Some("HEPTAD_SERVER__UNREADY_SECONDS"));
-    let unready: i64 = named.and_then(|one| one["value"].as_str()).expect("a value").parse().expect("seconds");
-    assert!(pod["terminationGracePeriodSeconds"].as_i64() > Some(unready + drain));
+    let env = pod["containers"][0]["env"].as_vec().expect("variables");
+    let value = |variable: &str| {
+        let named = env.iter().find(|one| one["name"].as_str() == Some(variable)).expect(variable);
+        named["value"].as_str().expect("a value").to_owned()
+    };
+    let seconds = |text: &str| text.parse::<i64>().expect("seconds");
+    let stop =
+        seconds(&value("HEPTAD_SERVER__UNREADY_SECONDS")) + seconds(&value("HEPTAD_SERVER__DRAIN_SECONDS")) + rest;
+    assert!(stop <= STOP && pod["terminationGracePeriodSeconds"].as_i64() > Some(stop), "{stop}");
     let compose = yaml("ops/compose.yaml");
     let process = &compose[0]["x-heptad"];
-    let unready = process["environment"]["HEPTAD_SERVER__UNREADY_SECONDS"].as_str().expect("a value");
+    let value = |variable: &str| seconds(process["environment"][variable].as_str().expect(variable));
+    let stop = value("HEPTAD_SERVER__UNREADY_SECONDS") + value("HEPTAD_SERVER__DRAIN_SECONDS") + rest;
     let grace = process["stop_grace_period"].as_str().and_then(|text| text.strip_suffix('s')).expect("seconds");
-    let seconds = |text: &str| text.parse::<i64>().expect("seconds");
-    assert!(seconds(grace) > seconds(unready) + drain);
+    assert!(stop <= STOP && seconds(grace) > stop, "{stop}");
+}
+
+#[test]
+fn pages_of_plugins_are_served_where_many_processes_run() {
+    for file in ["ops/compose.yaml", "ops/kubernetes.yaml"] {
+        let text = read(file);
+        let named = variables(&text);
+        assert!(named.contains("HEPTAD_APPS__LISTEN") && named.contains("HEPTAD_APPS__URL"), "{file}");
+        assert!(text.contains("{install}."), "{file}");
+    }
 }
 
 #[test]

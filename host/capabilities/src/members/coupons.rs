@@ -224,6 +224,8 @@ pub async fn coupon_batch_create(tx: &mut Tx, input: CouponBatchIn) -> Result<Co
         return Err(CapabilityError::AlreadyExists { what: "batch of coupons", code });
     }
     tx.audit("coupon-batch.created", id, &json!({"code": code, "worth": worth, "cap": cap})).await?;
+    let data = json!({"batch": id, "code": code, "valid_days": valid_days, "cap": cap, "ends_at": ends_at});
+    tx.emit(EventType::CouponBatchCreated.about(id, data));
     Ok(CouponBatch { id, code, name, worth, valid_days, ends_at, cap, issued: 0, state: BatchState::Open, created_at })
 }
 
@@ -266,10 +268,13 @@ pub async fn coupon_batch_get(tx: &mut Tx, id: CouponBatchId) -> Result<CouponBa
 pub async fn coupon_batch_close(tx: &mut Tx, id: CouponBatchId) -> Result<CouponBatch, CapabilityError> {
     const CLOSE: &str =
         "update coupon_batches set state = 'closed' where tenant_id = $1 and id = $2 and state = 'open'";
-    if tx.query(CLOSE).text(id).execute().await? > 0 {
+    let closed = tx.query(CLOSE).text(id).execute().await? > 0;
+    let batch = coupon_batch_get(tx, id).await?;
+    if closed {
         tx.audit("coupon-batch.closed", id, &json!({})).await?;
+        tx.emit(EventType::CouponBatchClosed.about(id, json!({"batch": id, "code": batch.code})));
     }
-    coupon_batch_get(tx, id).await
+    Ok(batch)
 }
 
 /// Issues coupons, in the order asked for; a request that was made before gives the coupon that it gave then.

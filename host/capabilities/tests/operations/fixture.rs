@@ -24,6 +24,7 @@ pub(crate) const NOW: i64 = 1_767_323_045_000;
 pub(crate) fn ctx_of(env: &Env, currency: &str, zone: &str) -> Ctx {
     let tenant = Tenant {
         id: TenantId::generate(env),
+        publisher: None,
         currency: Currency::parse(currency).unwrap(),
         time_zone: zone.to_owned(),
         locale: Locale::ZhCn,

@@ -59,6 +59,17 @@ impl Came {
     }
 }
 
+/// What an endpoint is to be told.
+pub(crate) fn webhook_in(endpoint: &Endpoint, types: &[&str], personal: bool) -> WebhookIn {
+    WebhookIn {
+        url: endpoint.url.clone(),
+        description: "Warehouse".to_owned(),
+        types: types.iter().map(|kind| (*kind).to_owned()).collect(),
+        filter: String::new(),
+        personal,
+    }
+}
+
 /// How a message is answered: status, `Retry-After`, body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Says(pub(crate) u16, pub(crate) &'static str, pub(crate) &'static str);
@@ -74,6 +85,8 @@ struct Behaviour {
     always: Option<Says>,
     /// Events about this are refused, whatever else.
     never: String,
+    /// Nothing is answered at all.
+    hangs: bool,
 }
 
 /// The server.
@@ -106,6 +119,11 @@ impl Endpoint {
     /// Answers the next message so.
     pub(crate) fn next(&self, says: Says) {
         self.with(|it| it.next.push_back(says));
+    }
+
+    /// Takes messages from now on and never answers.
+    pub(crate) fn hangs(&self) {
+        self.with(|it| it.hangs = true);
     }
 
     /// Refuses events about this.
@@ -149,9 +167,19 @@ impl Endpoint {
 
 async fn take(State(behaviour): State<Arc<Mutex<Behaviour>>>, headers: HeaderMap, body: Bytes) -> Response {
     let came = Came { headers, body: String::from_utf8_lossy(&body).into_owned() };
-    let mut it = behaviour.lock().unwrap_or_else(PoisonError::into_inner);
+    let answered = answer(&mut behaviour.lock().unwrap_or_else(PoisonError::into_inner), came);
+    match answered {
+        Some(response) => response,
+        None => std::future::pending().await,
+    }
+}
+
+fn answer(it: &mut Behaviour, came: Came) -> Option<Response> {
     let is_refused = !it.never.is_empty() && came.json()["subject"] == it.never.as_str();
     it.came.push(came);
+    if it.hangs {
+        return None;
+    }
     let Says(status, after, said) = match it.next.pop_front().or(it.always) {
         _ if is_refused => Says(500, "", "not this one"),
         says => says.unwrap_or(TAKES),
@@ -160,7 +188,7 @@ async fn take(State(behaviour): State<Arc<Mutex<Behaviour>>>, headers: HeaderMap
     if !after.is_empty() {
         response.headers_mut().insert("retry-after", after.parse().unwrap());
     }
-    response
+    Some(response)
 }
 
 impl Shop<'_> {
@@ -170,13 +198,7 @@ impl Shop<'_> {
     }
 
     pub(crate) async fn webhook_of(&self, endpoint: &Endpoint, types: &[&str], personal: bool) -> (WebhookId, String) {
-        let input = WebhookIn {
-            url: endpoint.url.clone(),
-            description: "Warehouse".to_owned(),
-            types: types.iter().map(|kind| (*kind).to_owned()).collect(),
-            filter: String::new(),
-            personal,
-        };
+        let input = webhook_in(endpoint, types, personal);
         let vault = self.host.runtime.vault();
         let create = async |mut tx: Tx| webhook_create(&mut tx, vault, &input).await;
         let (webhook, secret) = self.host.store.write(&self.ctx, create).await.unwrap();

@@ -4,10 +4,13 @@ use std::time::Instant;
 
 use heptad_model::PageRequest;
 use heptad_platform::delivery::backlog::lanes_waiting;
-use heptad_platform::delivery::dead_letter::{dead_letter_list, dead_letter_replay};
-use heptad_platform::delivery::lane::{LaneKey, lanes_hurry};
+use heptad_platform::delivery::dead_letter::{
+    DeadLetterState, dead_letter_list, dead_letter_replay, dead_letters_replay,
+};
+use heptad_platform::delivery::lane::{LaneKey, lanes_hurry, outbox_size};
+use heptad_platform::install::{install_disable, install_enable};
 use heptad_platform::notice::notice_list;
-use heptad_store::{Tx, both_databases};
+use heptad_store::{PlatformTx, StoreError, Tx, both_databases};
 use serde_json::json;
 
 use crate::shop::{Host, Shop, grants, until};
@@ -68,6 +71,54 @@ both_databases! {
         let replay = async |mut tx: Tx| dead_letter_replay(&mut tx, letter.id).await;
         host.store.write(&shop.ctx, replay).await.unwrap();
         shop.reads(install, "A", "3g 4 2r").await;
+    }
+
+    async fn all_dead_letters_are_told_again_in_their_order(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("diary").await;
+        let shop = host.shop("first").await;
+        let install = shop.diary(grants(), "refuse", "A").await;
+        shop.stock("A", 3).await;
+        let subscription = shop.subscription("stock").await.id;
+        let page = PageRequest::first();
+        let open = async |mut tx: Tx| dead_letter_list(&mut tx, subscription, Some(DeadLetterState::Open), &page).await;
+        until(async || {
+            let found = host.store.read(&shop.ctx, open).await.unwrap().items.len();
+            (found == 3).then_some(()).ok_or(format!("{found} dead letters"))
+        }).await;
+        shop.set(install, json!({"mode": "write", "at": ""})).await;
+        let replay = async |mut tx: Tx| dead_letters_replay(&mut tx, subscription).await;
+        assert_eq!(host.store.write(&shop.ctx, replay).await.unwrap().events, 3);
+        shop.reads(install, "A", "2r 3r 4r").await;
+        assert_eq!(host.store.read(&shop.ctx, open).await.unwrap().items, []);
+        assert_eq!(host.store.write(&shop.ctx, replay).await.unwrap_err().code(), "invalid-field");
+    }
+
+    async fn what_happens_while_a_plugin_is_disabled_is_passed_by_with_a_gap(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("diary").await;
+        let shop = host.shop("first").await;
+        let install = shop.diary(grants(), "write", "").await;
+        shop.stock("A", 1).await;
+        shop.stock("B", 1).await;
+        shop.reads(install, "A", "2").await;
+        shop.reads(install, "B", "2").await;
+        let disable = async |mut tx: Tx| install_disable(&mut tx, install).await;
+        host.store.write(&shop.ctx, disable).await.unwrap();
+        shop.stock("A", 2).await;
+        // Those are matched while the plugin does not hear.
+        let outbox = async |mut tx: PlatformTx| outbox_size(&mut tx, 1_000).await;
+        until(async || {
+            let left = host.store.platform_read::<_, StoreError, _>(shop.ctx.origin(), outbox).await.unwrap();
+            (left == 0).then_some(()).ok_or(format!("{left} in the outbox"))
+        }).await;
+        let enable = async |mut tx: Tx| install_enable(&mut tx, install).await;
+        host.store.write(&shop.ctx, enable).await.unwrap();
+        host.runtime.refresh().await;
+        shop.stock("A", 2).await;
+        shop.stock("B", 1).await;
+        shop.reads(install, "A", "2 5g 6").await;
+        shop.reads(install, "B", "2 3").await;
     }
 
     async fn what_a_failed_call_wrote_is_not_there(database: TestDatabase) {

@@ -131,8 +131,9 @@ both_databases! {
         let (busy, quiet) = (host.shop("busy").await, host.shop("quiet").await);
         busy.diary(grants(), "write", "").await;
         let install = quiet.diary(grants(), "write", "").await;
+        let backlog: i64 = if std::env::var_os("HEPTAD_TEST_FULL").is_some() { 100_000 } else { 20_000 };
         let flood = async |mut tx: Tx| {
-            for number in 0..20_000_i64 {
+            for number in 0..backlog {
                 let key = format!("K{}", number % 2_000);
                 let data = json!({"sku": key, "location": "HQ", "on_hand": number});
                 tx.emit(EventType::InventoryChanged.about(&key, data));

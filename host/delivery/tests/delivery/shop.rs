@@ -21,14 +21,14 @@ use heptad_platform::install::{
     Grants, InstallIn, install_create, install_enable, install_grants_put, install_settings_put,
 };
 use heptad_platform::kv::kv_get;
-use heptad_platform::publisher::publisher_create;
+use heptad_platform::publisher::{Publisher, publisher_by_slug, publisher_create};
 use heptad_platform::schedule::{Run, run_list};
-use heptad_platform::tenant::{TenantIn, tenant_create};
+use heptad_platform::tenant::{TenantIn, tenant_create, tenant_of_publisher};
 use heptad_platform::vault::Vault;
 use heptad_runtime::package::repack;
 use heptad_runtime::{Package, Runtime, RuntimeOptions};
 use heptad_store::testing::TestDatabase;
-use heptad_store::{Store, Tx};
+use heptad_store::{PlatformTx, Store, Tx};
 use serde_json::{Value, json};
 
 const HINT: &str = "run `cargo xtask test`, which builds the guests and passes their folder";
@@ -117,12 +117,23 @@ impl Host {
         let version = VersionIn::from(self.runtime.admit(Package::open(bytes).unwrap()).await.unwrap());
         let origin = Origin::system("test", self.env.clone());
         let publish = async |mut tx| {
-            let publisher = publisher_create(&mut tx, "heptad", "Heptad").await?;
+            let publisher = publisher(&mut tx, "heptad").await?;
             let submitted = version_submit(&mut tx, publisher.id, &version).await?;
             version_review(&mut tx, submitted.version.id, Review::Approve, "").await
         };
         let published: Result<_, PlatformError> = self.store.platform_write(&origin, publish).await;
         published.unwrap();
+    }
+
+    /// A publisher, in the tenant of its own.
+    pub(crate) async fn publisher(&self, slug: &str) -> Shop<'_> {
+        let origin = Origin::new(Actor::Anonymous, Locale::En, self.env.clone());
+        let find = async |mut tx| {
+            let publisher = publisher(&mut tx, slug).await?;
+            tenant_of_publisher(&mut tx, publisher.id).await
+        };
+        let record: Result<_, PlatformError> = self.store.platform_write(&origin, find).await;
+        Shop { host: self, ctx: origin.for_tenant(record.unwrap().tenant) }
     }
 
     /// A shop with the SKUs `A` to `E`.
@@ -153,7 +164,15 @@ impl Host {
     }
 }
 
-/// A shop of a host.
+/// The publisher with this short name, new where there is none.
+async fn publisher(tx: &mut PlatformTx, slug: &str) -> Result<Publisher, PlatformError> {
+    match publisher_by_slug(tx, slug).await {
+        Err(PlatformError::NotFound { .. }) => publisher_create(tx, slug, slug).await,
+        found => found,
+    }
+}
+
+/// A shop of a host, or a publisher.
 pub(crate) struct Shop<'h> {
     pub(crate) host: &'h Host,
     pub(crate) ctx: Ctx,

@@ -2,20 +2,24 @@
 
 use heptad_capabilities::members::{CustomerIn, customer_create};
 use heptad_model::time::span::{DAY, HOUR, MINUTE, SECOND};
-use heptad_model::{Env, Limits};
+use heptad_model::{Env, Limits, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::backlog::lanes_waiting;
 use heptad_platform::delivery::dead_letter::dead_letter_counts;
+use heptad_platform::delivery::event::{EventQuery, event_list};
 use heptad_platform::delivery::replay::delivery_redeliver;
 use heptad_platform::delivery::subscription::{SubscriptionState, subscription_get, subscription_state_put};
+use heptad_platform::install::install_disable;
 use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
+use heptad_platform::notice::{NoticeKind, platform_notice_list};
 use heptad_platform::webhook::secret::{secret_list, secret_retire, secret_rotate};
 use heptad_platform::webhook::usage::usage_get;
-use heptad_store::{Tx, both_databases};
+use heptad_platform::webhook::webhook_create;
+use heptad_store::{PlatformTx, Tx, both_databases};
 use serde_json::json;
 
-use crate::endpoint::{Endpoint, Says, TAKES};
-use crate::shop::{Host, Shop, until};
+use crate::endpoint::{Endpoint, Says, TAKES, webhook_in};
+use crate::shop::{Host, Shop, grants, until};
 
 /// 02:00 UTC on 2 March 2026, in milliseconds since 1970.
 const START: i64 = 1_772_416_800_000;
@@ -96,6 +100,91 @@ both_databases! {
         let last = endpoint.came().remove(2);
         last.verifies(&second).unwrap();
         assert!(last.verifies(&first).is_err());
+    }
+
+    async fn a_publisher_hears_of_its_plugins_and_never_of_whose_shop(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        let shop = host.shop("first").await;
+        let maker = host.publisher("heptad").await;
+        let endpoint = Endpoint::start().await;
+        let types = ["version.submitted", "version.reviewed", "plugin.installed", "plugin.enabled", "notice.posted"];
+        let (_, secret) = maker.webhook_of(&endpoint, &types, false).await;
+        host.publish("diary").await;
+        let install = shop.diary(grants(), "write", "").await;
+        let disable = async |mut tx: Tx| install_disable(&mut tx, install).await;
+        host.store.write(&shop.ctx, disable).await.unwrap();
+        endpoint.counts(5).await;
+        let came = endpoint.came();
+        let of = |about: &str| -> Vec<(String, String)> {
+            let about = came.iter().map(|came| came.json()).filter(|event| event["subject"] == about);
+            about.map(|event| (event["type"].as_str().unwrap().to_owned(), event["sequence"].as_str().unwrap().to_owned())).collect()
+        };
+        let placed = |types: &[&str]| -> Vec<(String, String)> {
+            types.iter().zip(1..).map(|(kind, seq)| ((*kind).to_owned(), seq.to_string())).collect()
+        };
+        assert_eq!(of("diary"), placed(&["version.submitted", "version.reviewed", "notice.posted"]));
+        assert_eq!(of(&install.to_string()), placed(&["plugin.installed", "plugin.enabled"]));
+        let (tenant, actor) = (shop.ctx.tenant().id.to_string(), shop.ctx.actor.to_string());
+        for came in &came {
+            came.verifies(&secret).unwrap();
+            let message = format!("{:?} {}", came.headers, came.body);
+            assert!(!message.contains(&tenant) && !message.contains(&actor), "{message}");
+        }
+        // The shop hears of its install as before, and of none of the reviews.
+        let events = async |mut tx: Tx| event_list(&mut tx, &EventQuery::default(), &PageRequest::first()).await;
+        let own = host.store.read(&shop.ctx, events).await.unwrap().items;
+        assert!(own.iter().any(|event| event.kind == "plugin.enabled" && event.actor == actor));
+        assert!(!own.iter().any(|event| event.kind.starts_with("version.")));
+    }
+
+    async fn a_publisher_is_told_in_its_own_inbox_that_its_endpoint_fails(database: TestDatabase) {
+        let env = Env::fixed(START);
+        let host = Host::start_at(&database, env.clone()).await;
+        let maker = host.publisher("heptad").await;
+        let endpoint = Endpoint::start().await;
+        let (id, _) = maker.webhook_of(&endpoint, &["version.reviewed"], false).await;
+        endpoint.always(FAILS);
+        host.publish("diary").await;
+        fails(&maker, id, 1).await;
+        for failures in 2..=5 {
+            put_off(&maker, id).await;
+            env.advance(20 * MINUTE);
+            fails(&maker, id, failures).await;
+        }
+        let publisher = maker.ctx.tenant().publisher;
+        let inbox = async |mut tx: PlatformTx| platform_notice_list(&mut tx, publisher, true, &PageRequest::first()).await;
+        let notices = host.store.platform_read(maker.ctx.origin(), inbox).await.unwrap().items;
+        assert_eq!(notices.iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::WebhookFailing]);
+        // What a publisher may not ask for: a shop's events, and those of plugins.
+        for kind in ["order.placed", "x.diary.entry", "webhook.test"] {
+            let input = webhook_in(&endpoint, &[kind], false);
+            let create = async |mut tx: Tx| webhook_create(&mut tx, host.runtime.vault(), &input).await;
+            assert_eq!(host.store.write(&maker.ctx, create).await.unwrap_err().code(), "invalid-field", "{kind}");
+        }
+    }
+
+    async fn servers_that_never_answer_hold_up_nobody_else(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("diary").await;
+        let (slow, other) = (host.shop("slow").await, host.shop("other").await);
+        let endpoint = Endpoint::start().await;
+        endpoint.hangs();
+        // Fifty keys of receivers, more than lanes may be worked on at a time.
+        for _ in 0..10 {
+            slow.webhook(&endpoint).await;
+        }
+        for sku in ["A", "B", "C", "D", "E"] {
+            slow.stock(sku, 1).await;
+        }
+        endpoint.counts(50).await;
+        let (own, others) = (slow.diary(grants(), "write", "").await, other.diary(grants(), "write", "").await);
+        let begun = std::time::Instant::now();
+        slow.stock("A", 1).await;
+        other.stock("A", 1).await;
+        slow.reads(own, "A", "3").await;
+        other.reads(others, "A", "2").await;
+        // An endpoint is waited for 15 s.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 
     async fn an_old_secret_signs_until_it_expires(database: TestDatabase) {

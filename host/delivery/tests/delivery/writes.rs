@@ -10,10 +10,12 @@ use heptad_capabilities::members::coupons::{
 use heptad_capabilities::members::points::points_balances;
 use heptad_capabilities::members::{CustomerIn, customer_create, customer_get};
 use heptad_model::collection::Collection;
-use heptad_model::id::{CustomerId, InstallId};
-use heptad_model::{Minor, PageRequest, Permission, PermissionSet};
+use heptad_model::id::{CustomerId, InstallId, OrderId};
+use heptad_model::{EventType, Minor, PageRequest, Permission, PermissionSet};
+use heptad_platform::PlatformError;
 use heptad_platform::delivery::dead_letter::dead_letter_list;
 use heptad_platform::delivery::event::{EventQuery, event_list};
+use heptad_platform::delivery::log::delivery_list;
 use heptad_platform::document::document_get;
 use heptad_store::{Tx, both_databases};
 use serde_json::{Value, json};
@@ -133,6 +135,48 @@ both_databases! {
             (485, 0, _, _, Some(_)) => Ok(()),
             other => Err(format!("{other:?}")),
         }).await;
+    }
+
+    async fn the_example_gives_a_point_for_each_yuan_of_a_paid_order(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("hello-event").await;
+        let shop = host.shop("first").await;
+        let granted: PermissionSet = [Permission::MallOrdersRead, Permission::MembersPointsWrite].into_iter().collect();
+        let install = shop.install("hello-event", granted, &json!({})).await;
+        let who = customer(&shop).await;
+        let tell = async |mut tx: Tx| {
+            for (total, whose) in [(12_345, Some(who)), (50_000, None), (200, Some(who))] {
+                let order = OrderId::generate(&tx.ctx().env);
+                let data = json!({"order": order, "customer": whose, "total": total, "currency": "CNY"});
+                tx.emit(EventType::OrderPaid.about(order, data));
+            }
+            Ok::<_, PlatformError>(())
+        };
+        host.store.write(&shop.ctx, tell).await.unwrap();
+        until(async || match state(&shop, install, who).await {
+            (125, ..) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }).await;
+    }
+
+    async fn a_phone_number_in_an_event_of_a_plugin_is_refused_without_the_grant(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("clerk").await;
+        let shop = host.shop("first").await;
+        batch(&shop).await;
+        shop.install("clerk", grants(), &json!({"mode": "confide", "batch": "welcome"})).await;
+        customer(&shop).await;
+        let subscription = shop.subscription("customers").await.id;
+        let page = PageRequest::first();
+        let attempts = async |mut tx: Tx| delivery_list(&mut tx, subscription, None, &page).await;
+        let attempt = until(async || {
+            let found = host.store.read(&shop.ctx, attempts).await.unwrap().items;
+            found.into_iter().next().ok_or_else(|| "no attempt".to_owned())
+        }).await;
+        assert!(attempt.message.contains("personal-data"), "{attempt:?}");
+        let query = EventQuery { kind: "x.clerk.greeted".to_owned(), ..EventQuery::default() };
+        let told = async |mut tx: Tx| event_list(&mut tx, &query, &PageRequest::first()).await;
+        assert_eq!(host.store.read(&shop.ctx, told).await.unwrap().items, []);
     }
 
     async fn plugins_that_answer_events_with_events_end_in_the_dead_letters_with_the_loop_named(database: TestDatabase) {

@@ -1,13 +1,14 @@
 //! Reviewing: an operator approves or rejects, once.
 
 use heptad_model::id::VersionId;
-use heptad_model::{Manifest, Page, PageRequest};
+use heptad_model::{EventType, Manifest, Page, PageRequest};
 use heptad_store::{PlatformTx, Row};
 use semver::Version;
 use serde_json::json;
 
 use super::{PluginVersion, VersionState, version_get};
 use crate::PlatformError;
+use crate::tenant::maker_tell;
 
 /// The most bytes of a reviewer's note.
 const MAX_NOTE: usize = 2_000;
@@ -61,6 +62,8 @@ pub async fn version_review(
         Review::Reject => "version.rejected",
     };
     tx.audit(action, id, &detail).await?;
+    let data = json!({"version": id, "plugin": version.plugin, "number": version.version, "state": state.name()});
+    maker_tell(tx, &version.plugin, EventType::VersionReviewed.about(&version.plugin, data)).await?;
     Ok(version)
 }
 

@@ -2,13 +2,14 @@
 
 use heptad_model::id::{PublisherId, VersionId};
 use heptad_model::permission::{FREE, Permission};
-use heptad_model::{Manifest, PermissionSet};
+use heptad_model::{EventType, Manifest, PermissionSet};
 use heptad_store::PlatformTx;
 use serde_json::json;
 
 use super::{PluginVersion, version_get};
 use crate::PlatformError;
 use crate::publisher::publisher_get;
+use crate::tenant::maker_tell;
 
 /// A version as the runtime found it in the bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +92,8 @@ pub async fn version_submit(
         .await?;
     let detail = json!({"plugin": manifest.name, "version": manifest.version, "digest": input.digest});
     tx.audit("version.submitted", id, &detail).await?;
+    let data = json!({"version": id, "plugin": manifest.name, "number": manifest.version});
+    maker_tell(tx, &manifest.name, EventType::VersionSubmitted.about(&manifest.name, data)).await?;
     Ok(Submitted { version: version_get(tx, id).await?, created: true })
 }
 

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::lane::{LaneKey, lane_events, lane_get, lane_step_over};
 use super::log::{Delivery, DeliveryOutcome, deliveries_put};
-use super::replay::{Replay, ReplayOf, replay_create};
+use super::replay::{MAX_IDS, Replay, ReplayOf, replay_create};
 use super::subscription::subscription_get;
 use crate::PlatformError;
+use crate::enqueued::{Fate, enqueued_fate_put};
 
 /// What a person did with a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,8 @@ impl DeadLetter {
 
 /// Puts an event aside, in the transaction that moves its lane on.
 pub async fn dead_letter_put(tx: &mut Tx, letter: &DeadLetter) -> Result<(), StoreError> {
-    dead_letters_put(tx, std::slice::from_ref(letter)).await
+    dead_letters_put(tx, std::slice::from_ref(letter)).await?;
+    enqueued_fate_put(tx, letter.event, Fate::GivenUp).await
 }
 
 /// Puts events aside, each as a letter of its own.
@@ -190,13 +192,39 @@ pub async fn dead_letter_replay(tx: &mut Tx, id: DeadLetterId) -> Result<Replay,
     let letter = dead_letter_get(tx, id).await?;
     let subscription = subscription_get(tx, letter.subscription).await?;
     let replay = replay_create(tx, &subscription, &ReplayOf::Events(vec![letter.event])).await?;
+    enqueued_fate_put(tx, letter.event, Fate::Waits).await?;
     state_put(tx, id, DeadLetterState::Replayed).await?;
+    Ok(replay)
+}
+
+/// Tells the open letters' events of a subscription again as one replay, in the order in which they happened: at most
+/// [`MAX_IDS`] of them, the eldest first; then once more for the rest. Those whose events are not kept any more stay.
+///
+/// `invalid-field` where there are none.
+pub async fn dead_letters_replay(tx: &mut Tx, subscription: SubscriptionId) -> Result<Replay, PlatformError> {
+    const OPEN: &str = "select l.id, l.event_id from dead_letters l join events e on e.tenant_id = l.tenant_id \
+                        and e.id = l.event_id where l.tenant_id = $1 and l.subscription_id = $2 and l.state = 'open' \
+                        order by e.at, e.key, e.seq limit $3";
+    let subscription = subscription_get(tx, subscription).await?;
+    let read = |row: &Row| Ok((row.parse("id")?, row.parse("event_id")?));
+    let statement = tx.query(OPEN).text(subscription.id).bind(i64::try_from(MAX_IDS).unwrap_or(i64::MAX));
+    let open: Vec<(DeadLetterId, EventId)> = statement.fetch_all(read).await?;
+    if open.is_empty() {
+        return Err(PlatformError::field("dead_letters", "none is open whose event is still kept"));
+    }
+    let events = open.iter().map(|(_, event)| *event).collect();
+    let replay = replay_create(tx, &subscription, &ReplayOf::Events(events)).await?;
+    for (id, event) in open {
+        enqueued_fate_put(tx, event, Fate::Waits).await?;
+        state_put(tx, id, DeadLetterState::Replayed).await?;
+    }
     Ok(replay)
 }
 
 /// Puts the letter aside for good.
 pub async fn dead_letter_discard(tx: &mut Tx, id: DeadLetterId) -> Result<DeadLetter, PlatformError> {
     let letter = dead_letter_get(tx, id).await?;
+    enqueued_fate_put(tx, letter.event, Fate::Forgotten).await?;
     state_put(tx, id, DeadLetterState::Discarded).await?;
     tx.audit("dead-letter.discarded", id, &json!({"subscription": letter.subscription, "event": letter.event})).await?;
     Ok(DeadLetter { state: DeadLetterState::Discarded, ..letter })

@@ -67,6 +67,12 @@ pub async fn outbox_tenants(tx: &mut PlatformTx, most: u32) -> Result<Vec<Tenant
     tx.query(TENANTS).bind(most).fetch_all(|row| row.parse("tenant")).await
 }
 
+/// How many events are in the outbox, counted up to `most`.
+pub async fn outbox_size(tx: &mut PlatformTx, most: u32) -> Result<i64, StoreError> {
+    const SIZE: &str = "select count(*) as size from (select 1 as one from outbox limit $1) as counted";
+    tx.query(SIZE).bind(most).fetch_one(|row| row.int("size")).await
+}
+
 /// An event in the outbox, with its partition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
@@ -141,22 +147,24 @@ pub async fn due_tenants(
     tx.query(TENANTS).json(partitions).bind(now).fetch_all(read).await
 }
 
-/// The lanes of a tenant that are due in these partitions, those that wait longest first.
+/// The lanes of a tenant that are due in these partitions, but for those of some receivers, those that wait longest first.
 pub async fn due_lanes(
     tx: &mut PlatformTx,
     tenant: TenantId,
     partitions: &[u32],
+    but_for: &[SubscriptionId],
     now: Millis,
     most: u32,
 ) -> Result<Vec<DueLane>, StoreError> {
     const LANES: &str = "select subscription_id, key, partition from lanes where tenant = $1 and due_at is not null \
                          and due_at <= $3 and partition in (select cast(value as bigint) from json_each($2)) \
-                         order by due_at limit $4";
+                         and subscription_id not in (select value from json_each($5)) order by due_at limit $4";
     let read = |row: &Row| {
         let lane = LaneKey { subscription: row.parse("subscription_id")?, key: row.text("key")? };
         Ok(DueLane { lane, partition: row.count("partition")? })
     };
-    tx.query(LANES).text(tenant).json(partitions).bind(now).bind(most).fetch_all(read).await
+    let statement = tx.query(LANES).text(tenant).json(partitions).bind(now).bind(most).json(but_for);
+    statement.fetch_all(read).await
 }
 
 /// How far a lane is; `None` for one that is gone.

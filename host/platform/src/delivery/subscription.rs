@@ -94,12 +94,14 @@ pub async fn subscription_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreEr
     tx.query(LIST).fetch_all(Subscription::of).await
 }
 
-/// The subscriptions that events are kept for: all but those of plugins that are disabled.
-pub async fn subscription_open_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreError> {
-    const LIST: &str = "select s.id, s.kind, s.owner, s.name, s.types, s.filter, s.state, s.created_at, s.updated_at \
+/// All subscriptions, and whether what happens is kept for each: not for plugins that are disabled, but for what is told to
+/// them alone.
+pub async fn subscription_hearing_list(tx: &mut Tx) -> Result<Vec<(Subscription, bool)>, StoreError> {
+    const LIST: &str = "select s.id, s.kind, s.owner, s.name, s.types, s.filter, s.state, s.created_at, s.updated_at, \
+                        case when i.state is null or i.state = 'enabled' then 1 else 0 end as hears \
                         from subscriptions s left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
-                        where s.tenant_id = $1 and (i.state is null or i.state = 'enabled')";
-    tx.query(LIST).fetch_all(Subscription::of).await
+                        where s.tenant_id = $1";
+    tx.query(LIST).fetch_all(|row| Ok((Subscription::of(row)?, row.flag("hears")?))).await
 }
 
 /// Whether its receiver listens: the subscription is not paused, and its plugin is enabled.
@@ -190,6 +192,25 @@ pub(crate) async fn subscriptions_hurry(tx: &mut Tx, install: InstallId) -> Resu
     const OWN: &str = "select id from subscriptions where tenant_id = $1 and owner = $2 and state = 'active'";
     for id in tx.query(OWN).text(install).fetch_all(|row| row.parse("id")).await? {
         lanes_hurry(tx, id).await?;
+    }
+    Ok(())
+}
+
+/// Lets the lanes of an install that is enabled again begin behind what happened meanwhile: that is passed by, and the next
+/// event of such a key says that there is a gap. What waited before waits on, with what came after it.
+pub(crate) async fn subscriptions_pass_by(tx: &mut Tx, install: InstallId) -> Result<(), StoreError> {
+    const OWN: &str = "select id, types from subscriptions where tenant_id = $1 and owner = $2 and kind = 'plugin'";
+    const PASS: &str = "update lanes set gap = 1, last_seq = (select k.seq from event_keys k \
+                        where k.tenant_id = $1 and k.key = lanes.key) \
+                        where tenant = $1 and subscription_id = $2 and due_at is null and exists (select 1 from events e \
+                        where e.tenant_id = $1 and e.key = lanes.key and e.seq > lanes.last_seq and e.target is null \
+                        and e.kind in (select value from json_each($3))) \
+                        and exists (select 1 from event_keys k where k.tenant_id = $1 and k.key = lanes.key \
+                        and k.seq > lanes.last_seq)";
+    let read = |row: &Row| Ok((row.text("id")?, row.json("types")?));
+    let own: Vec<(String, Vec<String>)> = tx.query(OWN).text(install).fetch_all(read).await?;
+    for (id, types) in own {
+        tx.query(PASS).bind(id).json(&types).execute().await?;
     }
     Ok(())
 }

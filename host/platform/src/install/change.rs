@@ -8,12 +8,12 @@ use heptad_model::{EventType, Point};
 use heptad_store::Tx;
 use serde_json::{Value, json};
 
-use super::create::{Grants, grants_check};
+use super::create::{Grants, grants_check, tell};
 use super::secret::{install_secret_list, missing};
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
 use crate::breaker::breakers_close;
-use crate::delivery::subscription::subscriptions_hurry;
+use crate::delivery::subscription::{subscriptions_hurry, subscriptions_pass_by};
 use crate::generation::generation_raise;
 use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use crate::settings::{checked, settings_check};
@@ -43,7 +43,7 @@ pub async fn install_disable(tx: &mut Tx, id: InstallId) -> Result<Install, Plat
 /// The publisher is told of its plugin and not of the shop: all shops together are one matter.
 async fn disabled_post(tx: &mut Tx, install: &Install) -> Result<(), PlatformError> {
     let plugin = install.plugin.as_str();
-    let subjects = [(Audience::Merchant, install.id.to_string()), (Audience::PublisherOf(plugin), plugin.to_owned())];
+    let subjects = [(Audience::Tenant, install.id.to_string()), (Audience::PublisherOf(plugin), plugin.to_owned())];
     for (audience, subject) in subjects {
         let notice = NoticeIn {
             kind: NoticeKind::PluginDisabled,
@@ -168,15 +168,18 @@ pub(super) async fn changed(
     breakers_close(tx, id).await?;
     generation_raise(tx).await?;
     let install = install_get(tx, id).await?;
-    let mut data = json!({"install": id, "plugin": install.plugin, "version": install.version});
-    let kind = match action {
-        "install.enabled" => EventType::PluginEnabled,
-        "install.disabled" => EventType::PluginDisabled,
-        action => {
-            data["what"] = action.trim_start_matches("install.").into();
-            EventType::PluginChanged
+    match action {
+        "install.enabled" => {
+            subscriptions_pass_by(tx, id).await?;
+            tell(tx, EventType::PluginEnabled, &install).await?;
         }
-    };
-    tx.emit(kind.about(id, data));
+        "install.disabled" => tell(tx, EventType::PluginDisabled, &install).await?,
+        action => {
+            let (plugin, version) = (&install.plugin, &install.version);
+            let what = action.trim_start_matches("install.");
+            let data = json!({"install": id, "plugin": plugin, "version": version, "what": what});
+            tx.emit(EventType::PluginChanged.about(id, data));
+        }
+    }
     Ok(install)
 }

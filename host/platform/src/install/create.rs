@@ -15,6 +15,7 @@ use crate::enqueued::{enqueued_forget, enqueued_subscribe};
 use crate::generation::generation_raise;
 use crate::plugin_log::plugin_logs_forget;
 use crate::schedule::{schedules_create, schedules_delete};
+use crate::tenant::tenant_of_maker;
 
 /// The most plugins of a tenant on one point, enabled or not.
 pub const MAX_ON_POINT: usize = 25;
@@ -118,13 +119,18 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
     if !install.manifest.routes.is_empty() {
         app_origin_put(tx, id).await?;
     }
-    tx.emit(EventType::PluginInstalled.about(id, told(&install)));
+    tell(tx, EventType::PluginInstalled, &install).await?;
     Ok(install)
 }
 
-/// What events tell of an install.
-fn told(install: &Install) -> Value {
-    json!({"install": install.id, "plugin": install.plugin, "version": install.version})
+/// Tells the merchant, and the publisher, who is not told whose install it is.
+pub(super) async fn tell(tx: &mut Tx, kind: EventType, install: &Install) -> Result<(), PlatformError> {
+    let data = json!({"install": install.id, "plugin": install.plugin, "version": install.version});
+    let event = kind.about(install.id, data);
+    let maker = tenant_of_maker(tx, &install.plugin).await?;
+    tx.emit_to(&maker, event.clone());
+    tx.emit(event);
+    Ok(())
 }
 
 /// Removes an install with all that its plugin stored in this shop.
@@ -157,7 +163,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
         "documents": documents, "document_bytes": document_bytes,
     });
     tx.audit("install.deleted", id, &detail).await?;
-    tx.emit(EventType::PluginUninstalled.about(id, told(&install)));
+    tell(tx, EventType::PluginUninstalled, &install).await?;
     generation_raise(tx).await?;
     Ok(Uninstalled { kv_entries, kv_bytes, documents, document_bytes })
 }

@@ -30,5 +30,5 @@ pub(crate) async fn install_near_post(
         dedup: format!("limit:{install}:{limit}"),
         detail: json!({"plugin": plugin, "version": version, "limit": limit, "used": after, "most": quota}),
     };
-    notice_post(tx, Audience::Merchant, &notice).await
+    notice_post(tx, Audience::Tenant, &notice).await
 }

@@ -131,7 +131,7 @@ pub(super) async fn webhook_notice(
 ) -> Result<(), PlatformError> {
     let subject = webhook.id.to_string();
     let notice = NoticeIn { kind, dedup: format!("{kind} {subject}"), subject, detail };
-    notice_post(tx, Audience::Merchant, &notice).await
+    notice_post(tx, Audience::Tenant, &notice).await
 }
 
 /// Tells the owner that the endpoint asked to be sent nothing any more.

@@ -10,7 +10,7 @@ pub mod usage;
 
 use heptad_model::id::{SubscriptionId, WebhookId};
 use heptad_model::plugin_event::is_event_type;
-use heptad_model::{EventType, Filter, Millis};
+use heptad_model::{EventType, Filter, Millis, Tenant};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::json;
 
@@ -99,7 +99,7 @@ pub struct WebhookIn {
 }
 
 impl WebhookIn {
-    fn check(&self) -> Result<(), PlatformError> {
+    fn check(&self, tenant: &Tenant) -> Result<(), PlatformError> {
         let field = |name: &'static str, problem: String| PlatformError::field(name, problem);
         if self.url.is_empty() || self.url.len() > MAX_URL {
             return Err(field("url", format!("1 to {MAX_URL} bytes")));
@@ -111,8 +111,13 @@ impl WebhookIn {
             return Err(field("types", "at least one type of `/v1/event-types`, each once".to_owned()));
         }
         for (index, kind) in self.types.iter().enumerate() {
-            let is_known = is_event_type(kind) && EventType::parse(kind).is_none_or(EventType::is_for_all);
-            if !is_known || self.types[..index].contains(kind) {
+            let is_publisher = tenant.publisher.is_some();
+            let is_told = match EventType::parse(kind) {
+                Some(kind) => kind.is_told_to(is_publisher),
+                // What plugins tell of is the merchant's.
+                None => is_event_type(kind) && !is_publisher,
+            };
+            if !is_told || self.types[..index].contains(kind) {
                 let kind: String = kind.chars().take(64).collect();
                 return Err(field(
                     "types",
@@ -133,7 +138,7 @@ pub async fn webhook_create(
     const COUNT: &str = "select count(*) as many from webhooks where tenant_id = $1";
     const INSERT: &str = "insert into webhooks (tenant_id, id, subscription_id, url, description, personal, failures, code, \
                           message, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 0, '', '', $7, $7)";
-    input.check()?;
+    input.check(tx.ctx().tenant())?;
     if tx.query(COUNT).fetch_one(|row| row.int("many")).await? >= MAX_WEBHOOKS {
         return Err(PlatformError::WebhookFull(MAX_WEBHOOKS));
     }
@@ -175,7 +180,7 @@ pub async fn webhook_get(tx: &mut Tx, id: WebhookId) -> Result<Webhook, Platform
 pub async fn webhook_put(tx: &mut Tx, id: WebhookId, input: &WebhookIn) -> Result<Webhook, PlatformError> {
     const PUT: &str = "update webhooks set url = $3, description = $4, personal = $5, updated_at = $6 \
                        where tenant_id = $1 and id = $2";
-    input.check()?;
+    input.check(tx.ctx().tenant())?;
     let before = webhook_get(tx, id).await?;
     let now = tx.ctx().now();
     let statement = tx.query(PUT).text(id).bind(&input.url).bind(&input.description).bind(input.personal);

@@ -80,9 +80,15 @@ pub async fn usage_take(tx: &mut Tx, most: i64) -> Result<i64, PlatformError> {
         let (forecast, resets) = (usage.forecast(now).and_then(local), local(usage.resets_at()));
         let detail = json!({"used": usage.used, "most": most, "forecast": forecast, "resets": resets});
         let notice = NoticeIn { kind, subject: "webhooks".to_owned(), dedup: kind.to_string(), detail };
-        notice_post(tx, Audience::Merchant, &notice).await?;
+        notice_post(tx, Audience::Tenant, &notice).await?;
     }
     Ok(used.map_or(0, |_| lot))
+}
+
+/// Gives messages of a day back that were taken and not sent.
+pub async fn usage_give_back(tx: &mut Tx, day: Millis, messages: i64) -> Result<(), StoreError> {
+    const GIVE: &str = "update webhook_usage set used = used - $3 where tenant_id = $1 and day = $2 and used >= $3";
+    tx.query(GIVE).bind(day).bind(messages).execute().await.map(drop)
 }
 
 /// Removes up to `most` counts of days that ended a day ago; how many there were.

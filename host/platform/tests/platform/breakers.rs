@@ -115,7 +115,9 @@ both_databases! {
         let (id, veto) = (install.id, Point::CartValidateComplete);
         assert_eq!(install.failure_at(veto), FailurePolicy::Closed);
         let before = generation_now(&store, &ctx).await;
+        env.advance(1);
         let open = choose(&store, &ctx, id, veto, Some(FailurePolicy::Open)).await.unwrap();
+        env.advance(1);
         assert_eq!((open.failure_at(veto), open.revision), (FailurePolicy::Open, install.revision + 1));
         assert_eq!(generation_now(&store, &ctx).await, before + 1);
         // The same choice again is no change.

@@ -1,10 +1,11 @@
 //! Notices: one for each matter, counted, unread again when it comes again, and each inbox apart.
 
 use heptad_model::id::{NoticeId, PublisherId};
-use heptad_model::time::span::DAY;
+use heptad_model::time::span::{DAY, HOUR};
 use heptad_model::{Ctx, Env, Page, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::audit::audit_list;
+use heptad_platform::delivery::event::{EventQuery, event_list};
 use heptad_platform::install::{install_disable, install_enable};
 use heptad_platform::notice::*;
 use heptad_store::{Store, both_databases};
@@ -50,9 +51,9 @@ both_databases! {
     async fn the_same_matter_counts_and_is_unread_again(database: TestDatabase) {
         let (store, env) = (database.open().await, Env::fixed(NOW));
         let (ctx, other) = (ctx(&store, &env, "shop").await, ctx(&store, &env, "other").await);
-        post(&store, &ctx, Audience::Merchant, &near("a", 80)).await.unwrap();
+        post(&store, &ctx, Audience::Tenant, &near("a", 80)).await.unwrap();
         env.advance(5);
-        post(&store, &ctx, Audience::Merchant, &near("a", 90)).await.unwrap();
+        post(&store, &ctx, Audience::Tenant, &near("a", 90)).await.unwrap();
         let first = &inbox(&store, &ctx, true).await[0];
         assert_eq!((first.kind, first.severity, first.occurrences), (NoticeKind::LimitNear, Severity::Warning, 2));
         assert_eq!((first.first_at.as_millis(), first.last_at.as_millis(), &first.detail["used"]), (NOW, NOW + 5, &json!(90)));
@@ -64,26 +65,45 @@ both_databases! {
         assert_eq!(acknowledge(&store, &ctx, first.id).await.unwrap(), read);
         assert_eq!((unread(&store, &ctx).await, inbox(&store, &ctx, true).await), (0, vec![]));
         assert_eq!(inbox(&store, &ctx, false).await, [read]);
-        post(&store, &ctx, Audience::Merchant, &near("a", 95)).await.unwrap();
+        post(&store, &ctx, Audience::Tenant, &near("a", 95)).await.unwrap();
         let again = &inbox(&store, &ctx, true).await[0];
         assert_eq!((again.id, again.occurrences, &again.acknowledged), (first.id, 3, &None));
         let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &PageRequest::first()).await).await.unwrap();
         assert_eq!(rows.items.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(), ["notice.acknowledged"]);
         // Another shop has its own, with the same name of the matter.
         assert_eq!(acknowledge(&store, &other, first.id).await.unwrap_err().code(), "not-found");
-        post(&store, &other, Audience::Merchant, &near("a", 80)).await.unwrap();
+        post(&store, &other, Audience::Tenant, &near("a", 80)).await.unwrap();
         assert_eq!(inbox(&store, &other, true).await[0].occurrences, 1);
+    }
+
+    async fn a_matter_is_told_as_an_event_when_it_is_news(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let ctx = ctx(&store, &env, "shop").await;
+        let told = async || {
+            let list = async |mut tx| event_list(&mut tx, &EventQuery::default(), &PageRequest::first()).await;
+            let events = store.read(&ctx, list).await.unwrap().items;
+            events.iter().filter(|event| event.kind == "notice.posted").count()
+        };
+        for (after, expected) in [(0, 1), (1, 1), (HOUR - 1, 1), (HOUR + 1, 2), (1, 2)] {
+            env.advance(after);
+            post(&store, &ctx, Audience::Tenant, &near("a", 80)).await.unwrap();
+            assert_eq!(told().await, expected, "{after}");
+        }
+        let id = inbox(&store, &ctx, true).await[0].id;
+        acknowledge(&store, &ctx, id).await.unwrap();
+        post(&store, &ctx, Audience::Tenant, &near("a", 90)).await.unwrap();
+        assert_eq!(told().await, 3);
     }
 
     async fn the_newest_comes_first_on_every_page(database: TestDatabase) {
         let (store, env) = (database.open().await, Env::fixed(NOW));
         let ctx = ctx(&store, &env, "shop").await;
         for number in 0..5 {
-            post(&store, &ctx, Audience::Merchant, &near(&format!("m{number}"), number)).await.unwrap();
+            post(&store, &ctx, Audience::Tenant, &near(&format!("m{number}"), number)).await.unwrap();
             // Some in the same millisecond.
             env.advance(number % 2);
         }
-        post(&store, &ctx, Audience::Merchant, &near("m0", 0)).await.unwrap();
+        post(&store, &ctx, Audience::Tenant, &near("m0", 0)).await.unwrap();
         let (mut cursor, mut seen) = (None, Vec::new());
         loop {
             let asked = PageRequest::new(cursor.as_deref(), Some(2)).unwrap();
@@ -110,7 +130,7 @@ both_databases! {
         let unknown = post(&store, &ctx, Audience::PublisherOf("unknown"), &near("a", 80)).await;
         assert_eq!(unknown.unwrap_err().code(), "not-found");
         for dedup in [String::new(), "x".repeat(201)] {
-            assert_eq!(post(&store, &ctx, Audience::Merchant, &near(&dedup, 80)).await.unwrap_err().code(), "invalid-field");
+            assert_eq!(post(&store, &ctx, Audience::Tenant, &near(&dedup, 80)).await.unwrap_err().code(), "invalid-field");
         }
         assert_eq!(unread(&store, &ctx).await, 0);
         let (publishers, count) = platform_inbox(&store, &env, Some(by.id)).await;
@@ -137,7 +157,7 @@ both_databases! {
         approved(&store, &env, &by, "half-price").await;
         let ctx = ctx(&store, &env, "shop").await;
         for matter in ["read", "unread"] {
-            post(&store, &ctx, Audience::Merchant, &near(matter, 80)).await.unwrap();
+            post(&store, &ctx, Audience::Tenant, &near(matter, 80)).await.unwrap();
             post(&store, &ctx, Audience::Operators, &near(matter, 80)).await.unwrap();
         }
         let own = inbox(&store, &ctx, true).await.remove(0);

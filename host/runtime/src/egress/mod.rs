@@ -7,7 +7,7 @@
 
 mod journey;
 pub(crate) mod left;
-mod personal;
+pub(crate) mod personal;
 mod refusal;
 mod secrets;
 

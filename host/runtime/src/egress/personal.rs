@@ -53,7 +53,7 @@ fn unzip(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether a phone number is in the text.
-pub(super) fn has_phone(text: &str) -> bool {
+pub(crate) fn has_phone(text: &str) -> bool {
     let plain = plain(text);
     has_number(text) || matches!(plain, Cow::Owned(plain) if has_number(&plain))
 }

@@ -6,6 +6,7 @@ use heptad_model::{NewEvent, Permission, PluginEventType};
 use heptad_store::Tx;
 
 use crate::call::{Call, HostError, bounded};
+use crate::egress::personal::has_phone;
 
 /// The most events of a call.
 const MAX_EVENTS: usize = 100;
@@ -17,6 +18,13 @@ impl Call {
         if !manifest.emits.contains(kind) {
             let word: String = kind.chars().take(64).collect();
             return Err(HostError::invalid("event-kind", format!("the manifest does not list `{word}` under `emits`")));
+        }
+        // An event is kept for a month and told to others, whatever they may read.
+        if !self.installed.allowed.contains(Permission::PiiExport)
+            && [kind, key, data].into_iter().any(|text| has_phone(text))
+        {
+            let detail = "a phone number is in the event: tell ids, or ask for `pii.export`";
+            return Err(HostError::denied("personal-data", detail));
         }
         let kind = PluginEventType { plugin: manifest.name.clone(), word: kind.clone() };
         kind.about(key, data).map_err(|error| HostError::invalid("event", error))

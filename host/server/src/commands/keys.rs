@@ -1,7 +1,7 @@
 //! `heptad keys rotate`: a new master key takes over what the one before it sealed.
 
 use heptad_model::{Origin, PageRequest};
-use heptad_platform::tenant::tenant_list;
+use heptad_platform::tenant::tenant_any_list;
 use heptad_platform::vault::{Rotated, Vault, VaultError};
 use heptad_store::{PlatformTx, Store, Tx};
 use serde::Serialize;
@@ -73,7 +73,7 @@ async fn rotate(store: &Store, origin: &Origin, vault: &Vault) -> Result<Report>
     let mut cursor: Option<String> = None;
     loop {
         let page = PageRequest::new(cursor.as_deref(), None).map_err(|error| CliError::new(Kind::Failure, error))?;
-        let list = async |mut tx: PlatformTx| tenant_list(&mut tx, &page).await;
+        let list = async |mut tx: PlatformTx| tenant_any_list(&mut tx, &page).await;
         let tenants = store.platform_read(origin, list).await.map_err(platform)?;
         for record in &tenants.items {
             let ctx = bound(origin.clone(), record);

@@ -10,6 +10,7 @@ done-discarded = Put aside for good.
 rule-replay = Choose a time with events that this subscription hears of, or give the ids of events, one after another. Nothing was told.
 
 events-lead = What happened in your shop. Events are kept for { $days } days.
+events-lead-publisher = What became of your plugins. Events are kept for { $days } days.
 events-live = Live
 events-type = What happened
 events-all-types = Anything
@@ -20,6 +21,7 @@ events-until = Until
 events-unfiltered = Show all
 events-none = No events
 events-none-why = As soon as a price, a cart, an order or a customer changes, it is told here.
+events-none-why-publisher = As soon as a version is reviewed, a merchant installs a plugin, or a notice is posted, it is told here.
 events-none-filtered = Nothing that is kept is of this kind.
 events-at = When
 events-what = What happened
@@ -127,10 +129,12 @@ letters-attempts = { $n ->
    *[other] tried { $n } times
 }
 letters-replay = Tell again
+letters-replay-all = Tell all again, in their order
 letters-discard = Put aside
 letter-replayed = told again
 letter-discarded = put aside
 notices-about-letters = See the dead letters
+notices-about-webhook = See the webhook
 replays-tab = Replays
 replays-none = No events were told again.
 replay-at = Asked for

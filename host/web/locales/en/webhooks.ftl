@@ -23,6 +23,7 @@ webhook = Webhook
 webhooks-lead = Servers of your own that are told of events, as signed messages in their order.
 webhooks-none = No webhooks
 webhooks-none-why = With a webhook your own server hears of orders, stock and members as they change.
+webhooks-none-why-publisher = With a webhook your own server hears of reviews, installs and notices as they happen.
 webhook-new = New webhook
 webhook-new-lead = The secret for its signatures is shown once, after you save.
 webhook-what = What it is told

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::shared::{PageOut, moment, moment_in};
 use super::subscriptions::DeliveryOut;
-use crate::auth::{Anyone, Staff};
+use crate::auth::{Anyone, Listener};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{PageQuery, Params, PathOf};
 use crate::state::AppState;
@@ -35,6 +35,9 @@ pub(crate) struct EventTypeOut {
     /// What the key is: events of a key are delivered in their order.
     #[schema(example = "order")]
     pub key: &'static str,
+    /// Whom the platform tells: `merchants`, `publishers`, or both, each in events of its own.
+    #[schema(example = json!(["merchants"]))]
+    pub told: &'static [&'static str],
     /// What a plugin must be granted to hear of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "mall.orders.read")]
@@ -57,6 +60,7 @@ impl EventTypeOut {
             schema_version: row.version,
             sentence: row.sentence.get(reader),
             key: row.key,
+            told: row.told.names(),
             permission: row.permission.map(|permission| permission.row().name),
             fills: row.fill.and_then(|fill| serde_json::to_value(fill).ok()),
             schema: kind.schema(),
@@ -203,12 +207,12 @@ pub(super) async fn event_type_list(anyone: Anyone) -> Json<Vec<EventTypeOut>> {
     Json(EventType::ALL.iter().map(|kind| EventTypeOut::new(*kind, anyone.origin.locale)).collect())
 }
 
-/// Lists the shop's events, the latest first, as CloudEvents; those about one thing in the order of their numbers. They
+/// Lists the events of the shop, or of the publisher, the latest first, as CloudEvents; those about one thing in the order of their numbers. They
 /// are kept for thirty days.
 #[utoipa::path(get, path = "/v1/events", tag = "events", params(EventPageQuery), responses((status = OK, body = PageOut<EventOut>)))]
 pub(super) async fn event_page(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     Params(query): Params<EventPageQuery>,
 ) -> ApiResult<Json<PageOut<EventOut>>> {
     let EventPageQuery { kind, subject, from, until, cursor, limit } = query;
@@ -222,8 +226,8 @@ pub(super) async fn event_page(
     if !query.kind.is_empty() && !is_event_type(&query.kind) {
         return Err(ApiError::invalid("type", "one of `/v1/event-types`"));
     }
-    let found = state.store.read(&staff.ctx, async |mut tx| event_list(&mut tx, &query, &asked).await).await?;
-    let tenant = staff.ctx.tenant().id;
+    let found = state.store.read(&listener.ctx, async |mut tx| event_list(&mut tx, &query, &asked).await).await?;
+    let tenant = listener.ctx.tenant().id;
     Ok(Json(PageOut::of(found, |event| EventOut::new(event, tenant))))
 }
 
@@ -231,7 +235,7 @@ pub(super) async fn event_page(
 #[utoipa::path(get, path = "/v1/events/{event}", tag = "events", responses((status = OK, body = EventWithDeliveriesOut)))]
 pub(super) async fn event_read(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<EventId>,
 ) -> ApiResult<Json<EventWithDeliveriesOut>> {
     let read = async |mut tx| {
@@ -240,10 +244,10 @@ pub(super) async fn event_read(
         let received = event_fates(&mut tx, &event, &deliveries).await?;
         Ok::<_, PlatformError>((event, received, deliveries))
     };
-    let (event, received, deliveries) = state.store.read(&staff.ctx, read).await?;
-    let reader = staff.ctx.locale;
+    let (event, received, deliveries) = state.store.read(&listener.ctx, read).await?;
+    let reader = listener.ctx.locale;
     Ok(Json(EventWithDeliveriesOut {
-        event: EventOut::new(event, staff.ctx.tenant().id),
+        event: EventOut::new(event, listener.ctx.tenant().id),
         subscriptions: received.into_iter().map(ReceivedOut::from).collect(),
         deliveries: deliveries.into_iter().map(|one| DeliveryOut::new(one, reader)).collect(),
     }))

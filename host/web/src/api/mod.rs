@@ -51,8 +51,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{
-    CatalogReader, InboxKeeper, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper, SignedIn,
-    Staff, TenantReader,
+    CatalogReader, InboxKeeper, Listener, Maker, MakerOrOperator, Minter, Operator, Owner, ScopeKeeper, Shop, Shopper,
+    SignedIn, Staff, TenantReader,
 };
 use crate::openapi;
 use crate::state::AppState;
@@ -126,34 +126,35 @@ pub const ROUTES: &[RouteRow] = &[
     row("PUT", "/v1/install-order", Staff::ROLES),
     row("GET", "/v1/notices", InboxKeeper::ROLES),
     row("POST", "/v1/notices/{notice}/acknowledge", InboxKeeper::ROLES),
-    row("GET", "/v1/events", Staff::ROLES),
-    row("GET", "/v1/events/stream", Staff::ROLES),
-    row("GET", "/v1/events/{event}", Staff::ROLES),
-    row("GET", "/v1/subscriptions", Staff::ROLES),
-    row("GET", "/v1/subscriptions/{subscription}", Staff::ROLES),
-    row("POST", "/v1/subscriptions/{subscription}/pause", Staff::ROLES),
-    row("POST", "/v1/subscriptions/{subscription}/resume", Staff::ROLES),
-    row("POST", "/v1/subscriptions/{subscription}/skip", Staff::ROLES),
-    row("GET", "/v1/subscriptions/{subscription}/deliveries", Staff::ROLES),
-    row("GET", "/v1/subscriptions/{subscription}/dead-letters", Staff::ROLES),
-    row("GET", "/v1/subscriptions/{subscription}/replays", Staff::ROLES),
-    row("POST", "/v1/subscriptions/{subscription}/replays", Staff::ROLES),
-    row("POST", "/v1/dead-letters/{dead_letter}/replay", Staff::ROLES),
-    row("POST", "/v1/dead-letters/{dead_letter}/discard", Staff::ROLES),
-    row("POST", "/v1/replays/{replay}/cancel", Staff::ROLES),
-    row("GET", "/v1/webhooks", Staff::ROLES),
-    row("POST", "/v1/webhooks", Staff::ROLES),
-    row("GET", "/v1/webhooks/{webhook}", Staff::ROLES),
-    row("PUT", "/v1/webhooks/{webhook}", Staff::ROLES),
-    row("POST", "/v1/webhooks/{webhook}/pause", Staff::ROLES),
-    row("POST", "/v1/webhooks/{webhook}/resume", Staff::ROLES),
-    row("POST", "/v1/webhooks/{webhook}/rearm", Staff::ROLES),
-    row("POST", "/v1/webhooks/{webhook}/test", Staff::ROLES),
-    row("POST", "/v1/webhooks/{webhook}/secrets/rotate", Staff::ROLES),
-    row("DELETE", "/v1/webhooks/{webhook}/secrets/{secret}", Staff::ROLES),
-    row("DELETE", "/v1/webhooks/{webhook}", Staff::ROLES),
-    row("GET", "/v1/webhook-usage", Staff::ROLES),
-    row("POST", "/v1/deliveries/{delivery}/redeliver", Staff::ROLES),
+    row("GET", "/v1/events", Listener::ROLES),
+    row("GET", "/v1/events/stream", Listener::ROLES),
+    row("GET", "/v1/events/{event}", Listener::ROLES),
+    row("GET", "/v1/subscriptions", Listener::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}", Listener::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/pause", Listener::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/resume", Listener::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/skip", Listener::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}/deliveries", Listener::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}/dead-letters", Listener::ROLES),
+    row("GET", "/v1/subscriptions/{subscription}/replays", Listener::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/replays", Listener::ROLES),
+    row("POST", "/v1/subscriptions/{subscription}/dead-letters/replay", Listener::ROLES),
+    row("POST", "/v1/dead-letters/{dead_letter}/replay", Listener::ROLES),
+    row("POST", "/v1/dead-letters/{dead_letter}/discard", Listener::ROLES),
+    row("POST", "/v1/replays/{replay}/cancel", Listener::ROLES),
+    row("GET", "/v1/webhooks", Listener::ROLES),
+    row("POST", "/v1/webhooks", Listener::ROLES),
+    row("GET", "/v1/webhooks/{webhook}", Listener::ROLES),
+    row("PUT", "/v1/webhooks/{webhook}", Listener::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/pause", Listener::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/resume", Listener::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/rearm", Listener::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/test", Listener::ROLES),
+    row("POST", "/v1/webhooks/{webhook}/secrets/rotate", Listener::ROLES),
+    row("DELETE", "/v1/webhooks/{webhook}/secrets/{secret}", Listener::ROLES),
+    row("DELETE", "/v1/webhooks/{webhook}", Listener::ROLES),
+    row("GET", "/v1/webhook-usage", Listener::ROLES),
+    row("POST", "/v1/deliveries/{delivery}/redeliver", Listener::ROLES),
     row("GET", "/v1/schedules", Staff::ROLES),
     row("GET", "/v1/schedules/{schedule}", Staff::ROLES),
     row("POST", "/v1/schedules/{schedule}/run", Staff::ROLES),
@@ -273,6 +274,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(subscriptions::subscription_skip))
         .routes(routes!(subscriptions::delivery_page))
         .routes(routes!(replays::dead_letter_page))
+        .routes(routes!(replays::dead_letters_again))
         .routes(routes!(replays::dead_letter_again))
         .routes(routes!(replays::dead_letter_aside))
         .routes(routes!(replays::replay_page, replays::replay_post))

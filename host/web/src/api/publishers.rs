@@ -33,6 +33,10 @@ pub(crate) struct PublisherOut {
     /// The id.
     #[schema(example = "pub_019380c2f2b07d1c8a4b9e5f60718293")]
     pub id: String,
+    /// The tenant that holds its webhooks and what it is told: an operator may give it a limit profile as it does a
+    /// merchant.
+    #[schema(example = "ten_019380c2f2b07d1c8a4b9e5f60718293")]
+    pub tenant: String,
     /// The short name.
     pub slug: String,
     /// The name that people see.
@@ -45,6 +49,7 @@ impl From<Publisher> for PublisherOut {
     fn from(publisher: Publisher) -> Self {
         Self {
             id: publisher.id.to_string(),
+            tenant: publisher.tenant.to_string(),
             slug: publisher.slug,
             name: publisher.name,
             created_at: publisher.created_at.rfc3339(),

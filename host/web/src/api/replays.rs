@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::id::{DeadLetterId, DeliveryId, EventId, ReplayId, SubscriptionId};
 use heptad_model::{Locale, Millis};
-use heptad_platform::delivery::dead_letter::{DeadLetter, dead_letter_discard, dead_letter_list, dead_letter_replay};
+use heptad_platform::delivery::dead_letter::{
+    DeadLetter, dead_letter_discard, dead_letter_list, dead_letter_replay, dead_letters_replay,
+};
 use heptad_platform::delivery::replay::{
     Replay, ReplayOf, delivery_redeliver, replay_cancel, replay_create, replay_list,
 };
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::shared::{PageOut, moment_in};
-use crate::auth::Staff;
+use crate::auth::Listener;
 use crate::console::cause_sentence;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Body, PageQuery, Params, PathOf};
@@ -144,7 +146,7 @@ pub(crate) struct DeadLetterQuery {
 #[utoipa::path(get, path = "/v1/subscriptions/{subscription}/dead-letters", tag = "events", params(DeadLetterQuery), responses((status = OK, body = PageOut<DeadLetterOut>)))]
 pub(super) async fn dead_letter_page(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
     Params(query): Params<DeadLetterQuery>,
 ) -> ApiResult<Json<PageOut<DeadLetterOut>>> {
@@ -156,18 +158,30 @@ pub(super) async fn dead_letter_page(
         subscription_get(&mut tx, id).await?;
         dead_letter_list(&mut tx, id, of, &asked).await
     };
-    let found = state.store.read(&staff.ctx, read).await?;
-    Ok(Json(PageOut::of(found, |letter| DeadLetterOut::new(letter, staff.ctx.locale))))
+    let found = state.store.read(&listener.ctx, read).await?;
+    Ok(Json(PageOut::of(found, |letter| DeadLetterOut::new(letter, listener.ctx.locale))))
 }
 
 /// Tells an event that was given up once more.
 #[utoipa::path(post, path = "/v1/dead-letters/{dead_letter}/replay", tag = "events", responses((status = CREATED, body = ReplayOut)))]
 pub(super) async fn dead_letter_again(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<DeadLetterId>,
 ) -> ApiResult<(StatusCode, Json<ReplayOut>)> {
-    let replay = state.store.write(&staff.ctx, async |mut tx| dead_letter_replay(&mut tx, id).await).await?;
+    let replay = state.store.write(&listener.ctx, async |mut tx| dead_letter_replay(&mut tx, id).await).await?;
+    Ok((StatusCode::CREATED, Json(replay.into())))
+}
+
+/// Tells the events of the open dead letters of a subscription once more, as one replay in the order in which they happened:
+/// at most 1,000, the eldest first.
+#[utoipa::path(post, path = "/v1/subscriptions/{subscription}/dead-letters/replay", tag = "events", responses((status = CREATED, body = ReplayOut)))]
+pub(super) async fn dead_letters_again(
+    State(state): State<AppState>,
+    listener: Listener,
+    PathOf(id): PathOf<SubscriptionId>,
+) -> ApiResult<(StatusCode, Json<ReplayOut>)> {
+    let replay = state.store.write(&listener.ctx, async |mut tx| dead_letters_replay(&mut tx, id).await).await?;
     Ok((StatusCode::CREATED, Json(replay.into())))
 }
 
@@ -175,10 +189,10 @@ pub(super) async fn dead_letter_again(
 #[utoipa::path(post, path = "/v1/deliveries/{delivery}/redeliver", tag = "events", responses((status = CREATED, body = ReplayOut)))]
 pub(super) async fn delivery_again(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<DeliveryId>,
 ) -> ApiResult<(StatusCode, Json<ReplayOut>)> {
-    let replay = state.store.write(&staff.ctx, async |mut tx| delivery_redeliver(&mut tx, id).await).await?;
+    let replay = state.store.write(&listener.ctx, async |mut tx| delivery_redeliver(&mut tx, id).await).await?;
     Ok((StatusCode::CREATED, Json(replay.into())))
 }
 
@@ -186,18 +200,18 @@ pub(super) async fn delivery_again(
 #[utoipa::path(post, path = "/v1/dead-letters/{dead_letter}/discard", tag = "events", responses((status = OK, body = DeadLetterOut)))]
 pub(super) async fn dead_letter_aside(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<DeadLetterId>,
 ) -> ApiResult<Json<DeadLetterOut>> {
-    let letter = state.store.write(&staff.ctx, async |mut tx| dead_letter_discard(&mut tx, id).await).await?;
-    Ok(Json(DeadLetterOut::new(letter, staff.ctx.locale)))
+    let letter = state.store.write(&listener.ctx, async |mut tx| dead_letter_discard(&mut tx, id).await).await?;
+    Ok(Json(DeadLetterOut::new(letter, listener.ctx.locale)))
 }
 
 /// Lists the replays of a subscription, the latest first.
 #[utoipa::path(get, path = "/v1/subscriptions/{subscription}/replays", tag = "events", params(PageQuery), responses((status = OK, body = PageOut<ReplayOut>)))]
 pub(super) async fn replay_page(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
     Params(query): Params<PageQuery>,
 ) -> ApiResult<Json<PageOut<ReplayOut>>> {
@@ -206,7 +220,7 @@ pub(super) async fn replay_page(
         subscription_get(&mut tx, id).await?;
         replay_list(&mut tx, id, &asked).await
     };
-    Ok(Json(PageOut::of(state.store.read(&staff.ctx, read).await?, ReplayOut::from)))
+    Ok(Json(PageOut::of(state.store.read(&listener.ctx, read).await?, ReplayOut::from)))
 }
 
 /// Tells events once more, in the order in which they happened: some by id, or those of a time. They are marked as told
@@ -214,16 +228,16 @@ pub(super) async fn replay_page(
 #[utoipa::path(post, path = "/v1/subscriptions/{subscription}/replays", tag = "events", request_body = ReplayIn, responses((status = CREATED, body = ReplayOut)))]
 pub(super) async fn replay_post(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
     Body(body): Body<ReplayIn>,
 ) -> ApiResult<(StatusCode, Json<ReplayOut>)> {
-    let of = body.of(staff.ctx.now())?;
+    let of = body.of(listener.ctx.now())?;
     let create = async |mut tx: Tx| {
         let subscription = subscription_get(&mut tx, id).await?;
         replay_create(&mut tx, &subscription, &of).await
     };
-    Ok((StatusCode::CREATED, Json(state.store.write(&staff.ctx, create).await?.into())))
+    Ok((StatusCode::CREATED, Json(state.store.write(&listener.ctx, create).await?.into())))
 }
 
 impl ReplayIn {
@@ -243,9 +257,9 @@ impl ReplayIn {
 #[utoipa::path(post, path = "/v1/replays/{replay}/cancel", tag = "events", responses((status = NO_CONTENT)))]
 pub(super) async fn replay_end(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<ReplayId>,
 ) -> ApiResult<StatusCode> {
-    state.store.write(&staff.ctx, async |mut tx| replay_cancel(&mut tx, id).await).await?;
+    state.store.write(&listener.ctx, async |mut tx| replay_cancel(&mut tx, id).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }

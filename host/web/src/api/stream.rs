@@ -9,7 +9,7 @@ use heptad_platform::delivery::stream::Cursor;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::{Staff, Standing};
+use crate::auth::{Listener, Standing};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Params;
 use crate::live::{self, Wanted};
@@ -64,11 +64,11 @@ pub(crate) fn after(headers: &HeaderMap, address: Option<&str>) -> ApiResult<Opt
 #[utoipa::path(get, path = "/v1/events/stream", tag = "events", params(StreamQuery), responses((status = OK, body = String, content_type = "text/event-stream")))]
 pub(super) async fn event_stream(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
 ) -> ApiResult<Response> {
     let (wanted, after) = (query.wanted()?, after(&headers, query.after.as_deref())?);
-    let standing = Standing::new(&headers, staff.principal.scope, Staff::ROLES);
-    live::follow(&state, &staff.ctx, standing, wanted, after).await
+    let standing = Standing::new(&headers, listener.principal.scope, Listener::ROLES);
+    live::follow(&state, &listener.ctx, standing, wanted, after).await
 }

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::replays::DeadLetterOut;
 use super::shared::{PageOut, moment};
-use crate::auth::Staff;
+use crate::auth::Listener;
 use crate::console::cause_sentence;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Body, PageQuery, Params, PathOf};
@@ -33,7 +33,7 @@ pub(crate) struct SubscriptionOut {
     /// The id.
     #[schema(example = "sub_01a216219c6f7211a57c10644d9c3041")]
     pub id: String,
-    /// What the events go to: `plugin`, `schedule` or `webhook`.
+    /// What the events go to: `plugin`, `schedule`, `outbound` (requests that a plugin left) or `webhook`.
     #[schema(example = "plugin")]
     pub kind: &'static str,
     /// Of that kind: the install's id, or the webhook's.
@@ -268,7 +268,7 @@ pub(crate) struct DeliveryQuery {
 #[utoipa::path(get, path = "/v1/subscriptions", tag = "events", responses((status = OK, body = Vec<SubscriptionOut>)))]
 pub(super) async fn subscription_all(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
 ) -> ApiResult<Json<Vec<SubscriptionOut>>> {
     let read = async |mut tx| {
         let all = subscription_list(&mut tx).await?;
@@ -277,14 +277,14 @@ pub(super) async fn subscription_all(
         let show = |(one, backlog)| SubscriptionOut::new(one, &counts, backlog);
         Ok::<_, PlatformError>(all.into_iter().zip(backlogs).map(show).collect())
     };
-    Ok(Json(state.store.read(&staff.ctx, read).await?))
+    Ok(Json(state.store.read(&listener.ctx, read).await?))
 }
 
 /// Shows a subscription with the keys that it is behind with.
 #[utoipa::path(get, path = "/v1/subscriptions/{subscription}", tag = "events", responses((status = OK, body = SubscriptionWithWaitingOut)))]
 pub(super) async fn subscription_read(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
 ) -> ApiResult<Json<SubscriptionWithWaitingOut>> {
     let read = async |mut tx| {
@@ -292,8 +292,8 @@ pub(super) async fn subscription_read(
         let waiting = lanes_waiting(&mut tx, &subscription, WAITING).await?;
         Ok::<_, PlatformError>((shown(&mut tx, subscription).await?, waiting))
     };
-    let (subscription, waiting) = state.store.read(&staff.ctx, read).await?;
-    let waiting = waiting.into_iter().map(|one| WaitingOut::new(one, staff.ctx.locale)).collect();
+    let (subscription, waiting) = state.store.read(&listener.ctx, read).await?;
+    let waiting = waiting.into_iter().map(|one| WaitingOut::new(one, listener.ctx.locale)).collect();
     Ok(Json(SubscriptionWithWaitingOut { subscription, waiting }))
 }
 
@@ -306,7 +306,7 @@ async fn shown(tx: &mut Tx, subscription: Subscription) -> Result<SubscriptionOu
 
 async fn put(
     state: &AppState,
-    staff: &Staff,
+    listener: &Listener,
     id: SubscriptionId,
     to: SubscriptionState,
 ) -> ApiResult<Json<SubscriptionOut>> {
@@ -314,27 +314,27 @@ async fn put(
         let subscription = subscription_state_put(&mut tx, id, to).await?;
         shown(&mut tx, subscription).await
     };
-    Ok(Json(state.store.write(&staff.ctx, put).await?))
+    Ok(Json(state.store.write(&listener.ctx, put).await?))
 }
 
 /// Keeps a subscription's events, in their order, until it is resumed.
 #[utoipa::path(post, path = "/v1/subscriptions/{subscription}/pause", tag = "events", responses((status = OK, body = SubscriptionOut)))]
 pub(super) async fn subscription_pause(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
 ) -> ApiResult<Json<SubscriptionOut>> {
-    put(&state, &staff, id, SubscriptionState::Paused).await
+    put(&state, &listener, id, SubscriptionState::Paused).await
 }
 
 /// Delivers what was kept, and goes on.
 #[utoipa::path(post, path = "/v1/subscriptions/{subscription}/resume", tag = "events", responses((status = OK, body = SubscriptionOut)))]
 pub(super) async fn subscription_resume(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
 ) -> ApiResult<Json<SubscriptionOut>> {
-    put(&state, &staff, id, SubscriptionState::Active).await
+    put(&state, &listener, id, SubscriptionState::Active).await
 }
 
 /// Skips the event that holds a key up: it goes to the dead letters, and the key goes on; the next event says that there
@@ -342,20 +342,20 @@ pub(super) async fn subscription_resume(
 #[utoipa::path(post, path = "/v1/subscriptions/{subscription}/skip", tag = "events", request_body = SkipIn, responses((status = OK, body = DeadLetterOut)))]
 pub(super) async fn subscription_skip(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
     Body(body): Body<SkipIn>,
 ) -> ApiResult<Json<DeadLetterOut>> {
     let lane = LaneKey { subscription: id, key: body.key };
-    let letter = state.store.write(&staff.ctx, async |mut tx| lane_skip(&mut tx, &lane).await).await?;
-    Ok(Json(DeadLetterOut::new(letter, staff.ctx.locale)))
+    let letter = state.store.write(&listener.ctx, async |mut tx| lane_skip(&mut tx, &lane).await).await?;
+    Ok(Json(DeadLetterOut::new(letter, listener.ctx.locale)))
 }
 
 /// Lists the attempts to deliver to a subscription, the latest first. They are kept for seven days.
 #[utoipa::path(get, path = "/v1/subscriptions/{subscription}/deliveries", tag = "events", params(DeliveryQuery), responses((status = OK, body = PageOut<DeliveryOut>)))]
 pub(super) async fn delivery_page(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<SubscriptionId>,
     Params(query): Params<DeliveryQuery>,
 ) -> ApiResult<Json<PageOut<DeliveryOut>>> {
@@ -367,6 +367,6 @@ pub(super) async fn delivery_page(
         subscription_get(&mut tx, id).await?;
         delivery_list(&mut tx, id, outcome, &asked).await
     };
-    let found = state.store.read(&staff.ctx, read).await?;
-    Ok(Json(PageOut::of(found, |one| DeliveryOut::new(one, staff.ctx.locale))))
+    let found = state.store.read(&listener.ctx, read).await?;
+    Ok(Json(PageOut::of(found, |one| DeliveryOut::new(one, listener.ctx.locale))))
 }

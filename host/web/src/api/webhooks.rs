@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::shared::moment;
-use crate::auth::Staff;
+use crate::auth::Listener;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Body, PathOf};
 use crate::state::AppState;
@@ -261,8 +261,8 @@ pub(crate) struct WebhookUsageOut {
 
 /// Lists the endpoints, the eldest first.
 #[utoipa::path(get, path = "/v1/webhooks", tag = "webhooks", responses((status = OK, body = Vec<WebhookOut>)))]
-pub(super) async fn webhook_all(State(state): State<AppState>, staff: Staff) -> ApiResult<Json<Vec<WebhookOut>>> {
-    let all = state.store.read(&staff.ctx, async |mut tx| webhook_list(&mut tx).await).await?;
+pub(super) async fn webhook_all(State(state): State<AppState>, listener: Listener) -> ApiResult<Json<Vec<WebhookOut>>> {
+    let all = state.store.read(&listener.ctx, async |mut tx| webhook_list(&mut tx).await).await?;
     Ok(Json(all.into_iter().map(WebhookOut::from).collect()))
 }
 
@@ -270,13 +270,13 @@ pub(super) async fn webhook_all(State(state): State<AppState>, staff: Staff) -> 
 #[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", request_body = WebhookBody, responses((status = CREATED, body = WebhookWithSecretOut)))]
 pub(super) async fn webhook_post(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     Body(body): Body<WebhookBody>,
 ) -> ApiResult<(StatusCode, Json<WebhookWithSecretOut>)> {
-    may_send_personal(&staff.principal, false, body.personal)?;
+    may_send_personal(&listener.principal, false, body.personal)?;
     let input = body.checked(&state)?;
     let create = async |mut tx| webhook_create(&mut tx, state.runtime.vault(), &input).await;
-    let (webhook, secret) = state.store.write(&staff.ctx, create).await?;
+    let (webhook, secret) = state.store.write(&listener.ctx, create).await?;
     let out = WebhookWithSecretOut { webhook: webhook.into(), secret: secret.reveal().to_owned() };
     Ok((StatusCode::CREATED, Json(out)))
 }
@@ -285,14 +285,14 @@ pub(super) async fn webhook_post(
 #[utoipa::path(get, path = "/v1/webhooks/{webhook}", tag = "webhooks", responses((status = OK, body = WebhookWithSecretsOut)))]
 pub(super) async fn webhook_read(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
 ) -> ApiResult<Json<WebhookWithSecretsOut>> {
     let read = async |mut tx| {
         let webhook = webhook_get(&mut tx, id).await?;
         Ok::<_, PlatformError>((webhook, secret_list(&mut tx, id).await?))
     };
-    let (webhook, secrets) = state.store.read(&staff.ctx, read).await?;
+    let (webhook, secrets) = state.store.read(&listener.ctx, read).await?;
     let secrets = secrets.into_iter().map(SecretOut::from).collect();
     Ok(Json(WebhookWithSecretsOut { webhook: webhook.into(), secrets }))
 }
@@ -301,14 +301,14 @@ pub(super) async fn webhook_read(
 #[utoipa::path(put, path = "/v1/webhooks/{webhook}", tag = "webhooks", request_body = WebhookBody, responses((status = OK, body = WebhookOut)))]
 pub(super) async fn webhook_replace(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
     Body(body): Body<WebhookBody>,
 ) -> ApiResult<Json<WebhookOut>> {
-    let before = state.store.read(&staff.ctx, async |mut tx| webhook_get(&mut tx, id).await).await?;
-    may_send_personal(&staff.principal, before.personal, body.personal)?;
+    let before = state.store.read(&listener.ctx, async |mut tx| webhook_get(&mut tx, id).await).await?;
+    may_send_personal(&listener.principal, before.personal, body.personal)?;
     let input = body.checked(&state)?;
-    let webhook = state.store.write(&staff.ctx, async |mut tx| webhook_put(&mut tx, id, &input).await).await?;
+    let webhook = state.store.write(&listener.ctx, async |mut tx| webhook_put(&mut tx, id, &input).await).await?;
     Ok(Json(webhook.into()))
 }
 
@@ -316,47 +316,52 @@ pub(super) async fn webhook_replace(
 #[utoipa::path(delete, path = "/v1/webhooks/{webhook}", tag = "webhooks", responses((status = NO_CONTENT)))]
 pub(super) async fn webhook_remove(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
 ) -> ApiResult<StatusCode> {
-    state.store.write(&staff.ctx, async |mut tx| webhook_delete(&mut tx, id).await).await?;
+    state.store.write(&listener.ctx, async |mut tx| webhook_delete(&mut tx, id).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn put(state: &AppState, staff: &Staff, id: WebhookId, to: SubscriptionState) -> ApiResult<Json<WebhookOut>> {
+async fn put(
+    state: &AppState,
+    listener: &Listener,
+    id: WebhookId,
+    to: SubscriptionState,
+) -> ApiResult<Json<WebhookOut>> {
     let put = async |mut tx| {
         let webhook = webhook_get(&mut tx, id).await?;
         subscription_state_put(&mut tx, webhook.subscription, to).await?;
         Ok::<_, PlatformError>(Webhook { state: to, ..webhook })
     };
-    Ok(Json(state.store.write(&staff.ctx, put).await?.into()))
+    Ok(Json(state.store.write(&listener.ctx, put).await?.into()))
 }
 
 /// Keeps an endpoint's events, in their order, until it is resumed.
 #[utoipa::path(post, path = "/v1/webhooks/{webhook}/pause", tag = "webhooks", responses((status = OK, body = WebhookOut)))]
 pub(super) async fn webhook_pause(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
 ) -> ApiResult<Json<WebhookOut>> {
-    put(&state, &staff, id, SubscriptionState::Paused).await
+    put(&state, &listener, id, SubscriptionState::Paused).await
 }
 
 /// Delivers what was kept, and goes on.
 #[utoipa::path(post, path = "/v1/webhooks/{webhook}/resume", tag = "webhooks", responses((status = OK, body = WebhookOut)))]
 pub(super) async fn webhook_resume(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
 ) -> ApiResult<Json<WebhookOut>> {
-    put(&state, &staff, id, SubscriptionState::Active).await
+    put(&state, &listener, id, SubscriptionState::Active).await
 }
 
 /// Ends the rest of an endpoint that failed: what waits is tried now.
 #[utoipa::path(post, path = "/v1/webhooks/{webhook}/rearm", tag = "webhooks", responses((status = OK, body = WebhookOut)))]
 pub(super) async fn webhook_again(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
 ) -> ApiResult<Json<WebhookOut>> {
     let rearm = async |mut tx| {
@@ -364,17 +369,17 @@ pub(super) async fn webhook_again(
         webhook_rearm(&mut tx, &webhook).await?;
         webhook_get(&mut tx, id).await
     };
-    Ok(Json(state.store.write(&staff.ctx, rearm).await?.into()))
+    Ok(Json(state.store.write(&listener.ctx, rearm).await?.into()))
 }
 
 /// Sends the event `webhook.test` now, once, whatever the endpoint's state, and shows what came back.
 #[utoipa::path(post, path = "/v1/webhooks/{webhook}/test", tag = "webhooks", responses((status = OK, body = TestOut)))]
 pub(super) async fn webhook_test(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
 ) -> ApiResult<Json<TestOut>> {
-    let (event, answer) = send_test(&state, &staff.ctx, id).await?;
+    let (event, answer) = send_test(&state, &listener.ctx, id).await?;
     Ok(Json(TestOut::new(event.to_string(), answer)))
 }
 
@@ -382,7 +387,7 @@ pub(super) async fn webhook_test(
 #[utoipa::path(post, path = "/v1/webhooks/{webhook}/secrets/rotate", tag = "webhooks", request_body = RotateIn, responses((status = OK, body = WebhookWithSecretOut)))]
 pub(super) async fn webhook_rotate(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf(id): PathOf<WebhookId>,
     Body(body): Body<RotateIn>,
 ) -> ApiResult<Json<WebhookWithSecretOut>> {
@@ -394,7 +399,7 @@ pub(super) async fn webhook_rotate(
         let secret = secret_rotate(&mut tx, state.runtime.vault(), id, i64::from(hours) * HOUR).await?;
         Ok::<_, PlatformError>((webhook_get(&mut tx, id).await?, secret))
     };
-    let (webhook, secret) = state.store.write(&staff.ctx, rotate).await?;
+    let (webhook, secret) = state.store.write(&listener.ctx, rotate).await?;
     Ok(Json(WebhookWithSecretOut { webhook: webhook.into(), secret: secret.reveal().to_owned() }))
 }
 
@@ -402,23 +407,26 @@ pub(super) async fn webhook_rotate(
 #[utoipa::path(delete, path = "/v1/webhooks/{webhook}/secrets/{secret}", tag = "webhooks", responses((status = NO_CONTENT)))]
 pub(super) async fn webhook_secret_remove(
     State(state): State<AppState>,
-    staff: Staff,
+    listener: Listener,
     PathOf((id, secret)): PathOf<(WebhookId, WebhookSecretId)>,
 ) -> ApiResult<StatusCode> {
-    state.store.write(&staff.ctx, async |mut tx| secret_retire(&mut tx, id, secret).await).await?;
+    state.store.write(&listener.ctx, async |mut tx| secret_retire(&mut tx, id, secret).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Shows how many messages of today were used, and when they will be used up if it goes on so.
 #[utoipa::path(get, path = "/v1/webhook-usage", tag = "webhooks", responses((status = OK, body = WebhookUsageOut)))]
-pub(super) async fn webhook_usage(State(state): State<AppState>, staff: Staff) -> ApiResult<Json<WebhookUsageOut>> {
-    let limits = state.runtime.limits_of(&staff.ctx).await;
+pub(super) async fn webhook_usage(
+    State(state): State<AppState>,
+    listener: Listener,
+) -> ApiResult<Json<WebhookUsageOut>> {
+    let limits = state.runtime.limits_of(&listener.ctx).await;
     let most = i64::from(limits.webhooks_per_day);
-    let usage: Usage = state.store.read(&staff.ctx, async |mut tx| usage_get(&mut tx, most).await).await?;
+    let usage: Usage = state.store.read(&listener.ctx, async |mut tx| usage_get(&mut tx, most).await).await?;
     Ok(Json(WebhookUsageOut {
         used: usage.used,
         most: usage.most,
-        forecast_at: moment(usage.forecast(staff.ctx.now())),
+        forecast_at: moment(usage.forecast(listener.ctx.now())),
         resets_at: usage.resets_at().rfc3339(),
     }))
 }

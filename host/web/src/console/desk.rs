@@ -8,10 +8,11 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use heptad_model::id::PublisherId;
 use heptad_model::{Ctx, Locale, Origin};
-use heptad_platform::Role;
 use heptad_platform::notice::{notice_unread, platform_notice_unread};
 use heptad_platform::publisher::Publisher;
-use heptad_platform::tenant::TenantRecord;
+use heptad_platform::tenant::{TenantRecord, tenant_of_publisher};
+use heptad_platform::{Role, Scope};
+use heptad_store::PlatformTx;
 
 use super::failure::Failure;
 use super::i18n::Words;
@@ -45,13 +46,14 @@ async fn platform_unread(state: &AppState, origin: &Origin, publisher: Option<Pu
     Ok(state.store.platform_read(origin, read).await?)
 }
 
-/// A page of a shop, seen by its owner or staff. For anybody else the shop is not there.
+/// A page of a shop, seen by its owner or staff; or, among the pages that both have, of a publisher. For anybody else it is
+/// not there.
 pub(super) struct Shop {
     /// The frame.
     pub(super) shell: Shell,
-    /// The person, bound to the shop.
+    /// The person, bound to the tenant.
     pub(super) ctx: Ctx,
-    /// The shop.
+    /// The tenant: the shop, or the publisher's own.
     pub(super) record: TenantRecord,
     /// How amounts and moments look.
     pub(super) look: Look,
@@ -71,7 +73,18 @@ impl Shop {
         if self.is_owner { Ok(()) } else { Err(Failure::forbidden()) }
     }
 
-    /// An address of this shop.
+    /// Whether this is a publisher's page.
+    pub(super) fn is_publisher(&self) -> bool {
+        self.record.tenant.publisher.is_some()
+    }
+
+    /// Where the person's role is held.
+    pub(super) fn scope(&self) -> Scope {
+        let tenant = &self.record.tenant;
+        tenant.publisher.map_or(Scope::Tenant(tenant.id), Scope::Publisher)
+    }
+
+    /// An address of this place.
     pub(super) fn url(&self, end: impl std::fmt::Display) -> String {
         format!("{}{end}", self.shell.base)
     }
@@ -97,19 +110,31 @@ impl FromRequestParts<AppState> for Shop {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let (visit, person, params) = arrive(parts, state).await?;
-        let slug: String = params.id("shop")?;
-        let place = person.places.iter().find(|place| matches!(place, Place::Shop(record, _) if record.slug == slug));
-        let Some(place @ Place::Shop(record, role)) = place else { return Err(Failure::nowhere()) };
+        let place = match params.0.get("publisher") {
+            Some(slug) => person.publisher(slug),
+            None => person.shop(&params.id::<String>("shop")?),
+        };
+        let (place, record, unread) = match place.ok_or_else(Failure::nowhere)? {
+            place @ Place::Shop(record, _) => {
+                let ctx = visit.origin.clone().for_tenant(record.tenant.clone());
+                let unread = state.store.read(&ctx, async |mut tx| notice_unread(&mut tx).await).await?;
+                (place, record.clone(), unread)
+            }
+            place @ Place::Publisher(publisher) => {
+                let read = async |mut tx: PlatformTx| tenant_of_publisher(&mut tx, publisher.id).await;
+                let record = state.store.platform_read(&visit.origin, read).await?;
+                (place, record, platform_unread(state, &visit.origin, Some(publisher.id)).await?)
+            }
+            Place::Platform => return Err(Failure::nowhere()),
+        };
         let locale = if visit.language_known { visit.origin.locale } else { record.tenant.locale };
         let origin = Origin { locale, ..visit.origin.clone() };
-        let ctx = origin.for_tenant(record.tenant.clone());
-        let unread = state.store.read(&ctx, async |mut tx| notice_unread(&mut tx).await).await?;
         Ok(Self {
             shell: Shell::new(&visit, locale, Some(place)).with_unread(unread),
-            ctx,
+            ctx: origin.for_tenant(record.tenant.clone()),
             look: Look::new(locale, &record.tenant.time_zone),
-            record: record.clone(),
-            is_owner: *role == Role::Owner,
+            is_owner: matches!(place, Place::Shop(_, Role::Owner)),
+            record,
             params,
         })
     }
@@ -141,8 +166,7 @@ impl FromRequestParts<AppState> for Publishing {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let (visit, person, params) = arrive(parts, state).await?;
         let slug: String = params.id("publisher")?;
-        let place = person.places.iter().find(|place| matches!(place, Place::Publisher(known) if known.slug == slug));
-        let Some(place @ Place::Publisher(publisher)) = place else { return Err(Failure::nowhere()) };
+        let Some(place @ Place::Publisher(publisher)) = person.publisher(&slug) else { return Err(Failure::nowhere()) };
         let unread = platform_unread(state, &visit.origin, Some(publisher.id)).await?;
         Ok(Self {
             shell: Shell::new(&visit, visit.origin.locale, Some(place)).with_unread(unread),

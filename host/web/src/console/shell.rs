@@ -50,6 +50,8 @@ pub(super) struct Shell {
     pub(super) done: Option<String>,
     /// Where all addresses of the place begin.
     pub(super) base: String,
+    /// Whether the place is a publisher's.
+    pub(super) is_publisher: bool,
     /// The style's address.
     pub(super) css: String,
     /// The script's address.
@@ -90,6 +92,7 @@ impl Shell {
             nav: place.map(|place| nav(words, place, &base, path)).unwrap_or_default(),
             done: done(words, &visit.path),
             base,
+            is_publisher: matches!(place, Some(Place::Publisher(_))),
             css: assets::address("console.css"),
             htmx: assets::address("htmx.min.js"),
             mark: assets::address("mark.svg"),
@@ -187,7 +190,13 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("/customers", "nav-customers"),
             ("/products", "nav-products"),
         ],
-        Place::Publisher(_) => &[("", "nav-own-plugins"), ("/upload", "nav-upload"), (NOTICES, "nav-notices")],
+        Place::Publisher(_) => &[
+            ("", "nav-own-plugins"),
+            ("/upload", "nav-upload"),
+            ("/events", "nav-events"),
+            ("/webhooks", "nav-webhooks"),
+            (NOTICES, "nav-notices"),
+        ],
         Place::Platform => &[
             ("", "nav-queue"),
             ("/tenants", "nav-tenants"),

@@ -17,6 +17,15 @@ pub(super) fn title(locale: Locale, kind: &str) -> String {
 /// The page of what an event is about; `None` where the console has none.
 pub(super) fn about(shop: &Shop, kind: &str, key: &str) -> Option<String> {
     let page = |area: &str| Some(shop.url(format_args!("/{area}/{key}")));
+    let is_of = |thing: &str| EventType::parse(kind).is_some_and(|kind| kind.row().key == thing);
+    if shop.is_publisher() {
+        return match key.split_once('_').map(|(prefix, _)| prefix) {
+            Some("sub") => page("subscriptions"),
+            Some("whk") => page("webhooks"),
+            _ if is_of("plugin") => page("plugins"),
+            _ => None,
+        };
+    }
     match key.split_once('_').map(|(prefix, _)| prefix) {
         Some("ord") => return page("orders"),
         Some("crt") => return page("carts"),
@@ -28,8 +37,7 @@ pub(super) fn about(shop: &Shop, kind: &str, key: &str) -> Option<String> {
         Some("sch") => return page("schedules"),
         _ => {}
     }
-    let is_sku = EventType::parse(kind).is_some_and(|kind| kind.row().key == "sku");
-    is_sku.then(|| shop.url(format_args!("/products?{}", super::failure::query(&[("q", key)]))))
+    is_of("sku").then(|| shop.url(format_args!("/products?{}", super::failure::query(&[("q", key)]))))
 }
 
 /// All events about a thing, as a list.

@@ -49,6 +49,18 @@ pub(super) struct Person {
     pub(super) places: Vec<Place>,
 }
 
+impl Person {
+    /// The shop with this short name, where the person has a role in it.
+    pub(super) fn shop(&self, slug: &str) -> Option<&Place> {
+        self.places.iter().find(|place| matches!(place, Place::Shop(record, _) if record.slug == slug))
+    }
+
+    /// The publisher with this short name, where the person has a role at it.
+    pub(super) fn publisher(&self, slug: &str) -> Option<&Place> {
+        self.places.iter().find(|place| matches!(place, Place::Publisher(known) if known.slug == slug))
+    }
+}
+
 /// A request to the console: who asks, in which language.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use heptad_model::id::DeadLetterId;
+use heptad_model::{Ctx, EventType};
+use heptad_platform::PlatformError;
 use heptad_platform::delivery::dead_letter::{DeadLetter, DeadLetterState, dead_letter_put};
 use heptad_platform::principal::Role;
-use heptad_store::both_databases;
+use heptad_platform::tenant::tenant_of_publisher;
+use heptad_store::{PlatformTx, Tx, both_databases};
 use heptad_web::api::{ROUTES, RouteRow};
 use heptad_web::testing::{TestHost, TestPublisher};
 use serde_json::{Value, json};
@@ -19,6 +22,8 @@ struct Side {
     install: String,
     notice: String,
     told: Told,
+    /// What the publisher was told.
+    published: Told,
     assets: Assets,
     publisher: TestPublisher,
     version: String,
@@ -37,8 +42,14 @@ impl Side {
         }
     }
 
+    /// What there is about events for a role.
+    fn told(&self, role: Role) -> &Told {
+        if role == Role::Publisher { &self.published } else { &self.told }
+    }
+
     /// The route's address with this side's things.
-    fn address(&self, path: &str) -> String {
+    fn address(&self, path: &str, role: Role) -> String {
+        let told = self.told(role);
         let parts = path.split('/').map(|part| match part {
             "{tenant}" => self.stock.shop.record.tenant.id.to_string(),
             "{publisher}" => self.publisher.id.to_string(),
@@ -47,14 +58,14 @@ impl Side {
             "{version}" => self.version.clone(),
             "{install}" => self.install.clone(),
             "{notice}" => self.notice.clone(),
-            "{event}" => self.told.event.clone(),
-            "{subscription}" => self.told.subscription.clone(),
-            "{dead_letter}" => self.told.dead_letter.clone(),
-            "{replay}" => self.told.replay.clone(),
-            "{schedule}" => self.told.schedule.clone(),
-            "{delivery}" => self.told.delivery.clone(),
-            "{webhook}" => self.told.webhook.clone(),
-            "{secret}" => self.told.secret.clone(),
+            "{event}" => told.event.clone(),
+            "{subscription}" => told.subscription.clone(),
+            "{dead_letter}" => told.dead_letter.clone(),
+            "{replay}" => told.replay.clone(),
+            "{schedule}" => told.schedule.clone(),
+            "{delivery}" => told.delivery.clone(),
+            "{webhook}" => told.webhook.clone(),
+            "{secret}" => told.secret.clone(),
             "{product}" => self.stock.product.clone(),
             "{sku}" => self.stock.sku.clone(),
             "{batch}" => self.assets.batch.clone(),
@@ -94,11 +105,11 @@ impl Side {
             ("PUT", "/v1/installs/{install}/failure") => json!({}),
             ("PUT", "/v1/install-order") => json!({"order": [self.install]}),
             ("POST", "/v1/webhooks") | ("PUT", "/v1/webhooks/{webhook}") => {
-                json!({"url": "http://127.0.0.1:9/hooks", "types": ["order.paid"]})
+                json!({"url": "http://127.0.0.1:9/hooks", "types": ["notice.posted"]})
             }
             ("POST", "/v1/webhooks/{webhook}/secrets/rotate") => json!({"keep_hours": 1}),
             ("POST", "/v1/subscriptions/{subscription}/skip") => json!({"key": self.stock.sku}),
-            ("POST", "/v1/subscriptions/{subscription}/replays") => json!({"events": [self.told.event]}),
+            ("POST", "/v1/subscriptions/{subscription}/replays") => json!({"events": [self.told(role).event]}),
             ("POST", "/v1/products") => json!({"code": format!("W-{number}"), "name": "W"}),
             ("POST", "/v1/skus") => {
                 json!({"code": format!("W-{number}"), "product": self.stock.product, "name": "W", "price": money})
@@ -139,8 +150,9 @@ async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
     let notice = notices["items"][0]["id"].as_str().unwrap().to_owned();
     let publisher = host.publisher(if name == "own" { "heptad" } else { "somebody" }).await;
     let told = Told::of(host, &stock).await;
+    let published = Told::of_publisher(host, &publisher).await;
     let assets = Assets::of(host, &stock).await;
-    Side { stock, install, notice, told, assets, publisher, version: String::new(), plugin }
+    Side { stock, install, notice, told, published, assets, publisher, version: String::new(), plugin }
 }
 
 /// An event of a side, and what there is about it.
@@ -168,20 +180,49 @@ impl Told {
         let subscription = all.as_array().unwrap().iter().find(stock_of).unwrap()["id"].as_str().unwrap().to_owned();
         let replays = format!("/v1/subscriptions/{subscription}/replays");
         let replay = host.post(staff, &replays, &json!({"events": [event]})).await.expect(201);
-        let letter = letter(host, stock, &event, &subscription).await;
+        let dead_letter = letter(host, &host.ctx(shop), &event, &subscription).await;
         installed(host, shop, "timetable", json!({})).await;
         let schedules = host.get(staff, "/v1/schedules").await.expect(200);
         let schedule = schedules[0]["id"].as_str().unwrap().to_owned();
-        let webhook = json!({"url": "http://127.0.0.1:9/hooks", "types": ["order.paid"]});
-        let webhook = host.post(staff, "/v1/webhooks", &webhook).await.expect(201)["id"].as_str().unwrap().to_owned();
-        host.post(staff, &format!("/v1/webhooks/{webhook}/test"), &Value::Null).await.expect(200);
-        let shown = host.get(staff, &format!("/v1/webhooks/{webhook}")).await.expect(200);
-        let secret = shown["secrets"][0]["id"].as_str().unwrap().to_owned();
-        let told = format!("/v1/subscriptions/{}/deliveries", shown["subscription"].as_str().unwrap());
-        let delivery = host.get(staff, &told).await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let (webhook, secret, delivery, _) = endpoint(host, staff).await;
         let replay = replay["id"].as_str().unwrap().to_owned();
-        Self { event, subscription, dead_letter: letter, replay, schedule, delivery, webhook, secret }
+        Self { event, subscription, dead_letter, replay, schedule, delivery, webhook, secret }
     }
+
+    async fn of_publisher(host: &TestHost, publisher: &TestPublisher) -> Self {
+        let token = &publisher.token;
+        let (webhook, secret, delivery, subscription) = endpoint(host, token).await;
+        let find = async |mut tx: PlatformTx| tenant_of_publisher(&mut tx, publisher.id).await;
+        let tenant: Result<_, PlatformError> = host.state.store.platform_read(&host.origin(), find).await;
+        let ctx = host.origin().for_tenant(tenant.unwrap().tenant);
+        let notice = json!({"kind": "limit-near", "severity": "warning", "subject": "hello-discount"});
+        let tell = async |mut tx: Tx| {
+            tx.emit(EventType::NoticePosted.about("hello-discount", notice.clone()));
+            Ok::<_, PlatformError>(())
+        };
+        host.state.store.write(&ctx, tell).await.unwrap();
+        let events = host.get(token, "/v1/events?type=notice.posted").await.expect(200);
+        let event = events["items"][0]["id"].as_str().unwrap().to_owned();
+        let replays = format!("/v1/subscriptions/{subscription}/replays");
+        let replay = host.post(token, &replays, &json!({"events": [event]})).await.expect(201);
+        let dead_letter = letter(host, &ctx, &event, &subscription).await;
+        // Publishers have no schedules.
+        let schedule = format!("sch_{}", "0".repeat(32));
+        let replay = replay["id"].as_str().unwrap().to_owned();
+        Self { event, subscription, dead_letter, replay, schedule, delivery, webhook, secret }
+    }
+}
+
+/// An endpoint that was tried: its id, that of its secret, of the delivery, and of the subscription.
+async fn endpoint(host: &TestHost, token: &str) -> (String, String, String, String) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let webhook = json!({"url": "http://127.0.0.1:9/hooks", "types": ["notice.posted"]});
+    let webhook = text(&host.post(token, "/v1/webhooks", &webhook).await.expect(201)["id"]);
+    host.post(token, &format!("/v1/webhooks/{webhook}/test"), &Value::Null).await.expect(200);
+    let shown = host.get(token, &format!("/v1/webhooks/{webhook}")).await.expect(200);
+    let subscription = text(&shown["subscription"]);
+    let deliveries = host.get(token, &format!("/v1/subscriptions/{subscription}/deliveries")).await.expect(200);
+    (webhook, text(&shown["secrets"][0]["id"]), text(&deliveries["items"][0]["id"]), subscription)
 }
 
 /// A batch of coupons and a coupon of it.
@@ -203,14 +244,13 @@ impl Assets {
 }
 
 /// A dead letter, as delivery would have left one.
-async fn letter(host: &TestHost, stock: &Stocked, event: &str, subscription: &str) -> String {
-    let ctx = host.ctx(&stock.shop);
+async fn letter(host: &TestHost, ctx: &Ctx, event: &str, subscription: &str) -> String {
     let letter = DeadLetter {
         id: DeadLetterId::generate(&ctx.env),
         subscription: subscription.parse().unwrap(),
         event: event.parse().unwrap(),
-        kind: "inventory.changed".to_owned(),
-        key: stock.sku.clone(),
+        kind: "notice.posted".to_owned(),
+        key: "hello-discount".to_owned(),
         seq: 1,
         attempts: 13,
         code: "trap".to_owned(),
@@ -218,7 +258,7 @@ async fn letter(host: &TestHost, stock: &Stocked, event: &str, subscription: &st
         state: DeadLetterState::Open,
         at: ctx.now(),
     };
-    host.state.store.write(&ctx, async |mut tx| dead_letter_put(&mut tx, &letter).await).await.unwrap();
+    host.state.store.write(ctx, async |mut tx| dead_letter_put(&mut tx, &letter).await).await.unwrap();
     letter.id.to_string()
 }
 
@@ -230,7 +270,7 @@ fn names_a_thing(row: &RouteRow) -> bool {
 async fn call(host: &TestHost, token: &str, row: &RouteRow, role: Role, to: &Side, number: usize) -> (u16, String) {
     let method: Method = row.method.parse().unwrap();
     let key = format!("walk-{number}");
-    let (path, body) = (to.address(row.path), to.body(row, role, number));
+    let (path, body) = (to.address(row.path, role), to.body(row, role, number));
     let answer = host.call_with(token, method, &path, &body, &[("idempotency-key", &key)]).await;
     (answer.status.as_u16(), format!("{} {path}: {} {}", row.method, answer.status, answer.text()))
 }

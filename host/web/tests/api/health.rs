@@ -18,9 +18,9 @@ both_databases! {
         assert_eq!((answer.problem(503).as_str(), answer.fields()), ("not-ready", vec!["database".to_owned()]));
         assert!(!answer.text().contains("pool"), "a cause is shown: {}", answer.text());
         assert_eq!(host.get("", "/healthz").await.expect(200)["status"], "ok");
-        // A failing database is our fault, and its words stay ours.
+        // A database that is away is said to be, and its words stay ours.
         let failed = host.get(&host.operator, "/v1/me").await;
-        assert_eq!(failed.problem(500), "internal");
+        assert_eq!(failed.problem(503), "database-away");
         assert!(!failed.text().contains("pool"), "a cause is shown: {}", failed.text());
     }
 

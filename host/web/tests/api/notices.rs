@@ -34,7 +34,7 @@ both_databases! {
         host.approved(&["hello-discount"]).await;
         let (shop, other) = (host.shop("own", "CNY").await, host.shop("other", "CNY").await);
         let (maker, stranger) = (host.publisher("heptad").await, host.publisher("stranger").await);
-        for audience in [Audience::Merchant, Audience::PublisherOf("hello-discount"), Audience::Operators] {
+        for audience in [Audience::Tenant, Audience::PublisherOf("hello-discount"), Audience::Operators] {
             post(&host, &shop, audience, &opened()).await;
             host.advance(1_000);
             post(&host, &shop, audience, &opened()).await;
@@ -66,7 +66,7 @@ both_databases! {
         host.approved(&["hello-discount"]).await;
         let shop = host.shop("own", "CNY").await;
         let (maker, stranger) = (host.publisher("heptad").await, host.publisher("stranger").await);
-        for audience in [Audience::Merchant, Audience::PublisherOf("hello-discount"), Audience::Operators] {
+        for audience in [Audience::Tenant, Audience::PublisherOf("hello-discount"), Audience::Operators] {
             post(&host, &shop, audience, &opened()).await;
         }
         for (token, others) in [

@@ -178,7 +178,7 @@ both_databases! {
             dedup: "x".to_owned(),
             detail: json!({"subscription": "stock", "event": "inventory.changed", "code": "fuel"}),
         };
-        let post = async |mut tx: Tx| notice_post(&mut tx, Audience::Merchant, &notice).await;
+        let post = async |mut tx: Tx| notice_post(&mut tx, Audience::Tenant, &notice).await;
         world.host.state.store.write(&world.host.ctx(&world.shop), post).await.unwrap();
         let page = browser.open(&world.at("/notices")).await.expect(200);
         let page = browser.follow(&page, "See the dead letters").await.expect(200);

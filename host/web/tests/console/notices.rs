@@ -37,7 +37,7 @@ both_databases! {
         let staff = world.host.person(&[role(Role::Staff, &world.shop)]).await;
         let maker = world.host.person(&[HeldRole { role: Role::Publisher, scope: Scope::Publisher(publisher) }]).await;
         let operator = world.host.person(&[HeldRole { role: Role::Operator, scope: Scope::Platform }]).await;
-        for audience in [Audience::Merchant, Audience::PublisherOf("purchase-limits"), Audience::Operators] {
+        for audience in [Audience::Tenant, Audience::PublisherOf("purchase-limits"), Audience::Operators] {
             opened(&world, audience).await;
         }
         for person in [staff, maker, operator] {

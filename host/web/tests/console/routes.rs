@@ -23,7 +23,8 @@ enum Who {
 }
 use Who::{Operator, Owner, Publisher, Shop};
 
-/// All routes but those that need nobody to be signed in, as `console/mod.rs` writes them.
+/// All routes but those that need nobody to be signed in, as `console/mod.rs` writes them. Those of `listening` are there in a
+/// shop and at a publisher.
 const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /", Shop, &[]),
     ("shop /catalog", Shop, &[]),
@@ -32,17 +33,17 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /plugins", Shop, &[]),
     ("shop /plugins/{install}", Shop, &[Owner]),
     ("shop /plugins/{install}/uninstall", Owner, &[Owner]),
-    ("shop /events", Shop, &[]),
-    ("shop /events/live", Shop, &[]),
-    ("shop /events/{event}", Shop, &[]),
-    ("shop /subscriptions", Shop, &[]),
-    ("shop /subscriptions/{subscription}", Shop, &[]),
-    ("shop /subscriptions/{subscription}/deliveries", Shop, &[]),
-    ("shop /subscriptions/{subscription}/dead-letters", Shop, &[]),
-    ("shop /subscriptions/{subscription}/replays", Shop, &[Shop]),
-    ("shop /webhooks", Shop, &[Shop]),
-    ("shop /webhooks/new", Shop, &[]),
-    ("shop /webhooks/{webhook}", Shop, &[Shop]),
+    ("listening /events", Shop, &[]),
+    ("listening /events/live", Shop, &[]),
+    ("listening /events/{event}", Shop, &[]),
+    ("listening /subscriptions", Shop, &[]),
+    ("listening /subscriptions/{subscription}", Shop, &[]),
+    ("listening /subscriptions/{subscription}/deliveries", Shop, &[]),
+    ("listening /subscriptions/{subscription}/dead-letters", Shop, &[Shop]),
+    ("listening /subscriptions/{subscription}/replays", Shop, &[Shop]),
+    ("listening /webhooks", Shop, &[Shop]),
+    ("listening /webhooks/new", Shop, &[]),
+    ("listening /webhooks/{webhook}", Shop, &[Shop]),
     ("shop /schedules", Shop, &[]),
     ("shop /schedules/{schedule}", Shop, &[]),
     ("shop /usage", Shop, &[]),
@@ -79,18 +80,18 @@ const FORMS: &[(&str, Who)] = &[
     ("shop /plugins/{install}/disable", Owner),
     ("shop /plugins/{install}/rearm", Shop),
     ("shop /plugins/{install}/failure", Owner),
-    ("shop /subscriptions/{subscription}/pause", Shop),
-    ("shop /subscriptions/{subscription}/resume", Shop),
-    ("shop /subscriptions/{subscription}/skip", Shop),
-    ("shop /subscriptions/{subscription}/dead-letters/{letter}", Shop),
-    ("shop /subscriptions/{subscription}/replays/{replay}", Shop),
-    ("shop /subscriptions/{subscription}/deliveries/{delivery}", Shop),
-    ("shop /webhooks/{webhook}/test", Shop),
-    ("shop /webhooks/{webhook}/rotate", Shop),
-    ("shop /webhooks/{webhook}/retire", Shop),
-    ("shop /webhooks/{webhook}/rearm", Shop),
-    ("shop /webhooks/{webhook}/state", Shop),
-    ("shop /webhooks/{webhook}/delete", Shop),
+    ("listening /subscriptions/{subscription}/pause", Shop),
+    ("listening /subscriptions/{subscription}/resume", Shop),
+    ("listening /subscriptions/{subscription}/skip", Shop),
+    ("listening /subscriptions/{subscription}/dead-letters/{letter}", Shop),
+    ("listening /subscriptions/{subscription}/replays/{replay}", Shop),
+    ("listening /subscriptions/{subscription}/deliveries/{delivery}", Shop),
+    ("listening /webhooks/{webhook}/test", Shop),
+    ("listening /webhooks/{webhook}/rotate", Shop),
+    ("listening /webhooks/{webhook}/retire", Shop),
+    ("listening /webhooks/{webhook}/rearm", Shop),
+    ("listening /webhooks/{webhook}/state", Shop),
+    ("listening /webhooks/{webhook}/delete", Shop),
     ("shop /schedules/{schedule}/run", Shop),
     ("shop /schedules/{schedule}/state", Shop),
     ("shop /notices/{notice}", Shop),
@@ -119,8 +120,13 @@ fn every_route_is_in_the_table() {
         {
             found.push(format!("{router} {path}"));
         }
-        if let Some((before, _)) = part.rsplit_once(" = Router::new()") {
-            router = before.rsplit("let ").next().unwrap_or_default();
+        if let Some((before, _)) = part.rsplit_once("Router::new()") {
+            for begin in ["let ", "fn "] {
+                if let Some((_, rest)) = before.rsplit_once(begin) {
+                    router = rest.split([' ', '(']).next().unwrap_or_default();
+                    break;
+                }
+            }
         }
     }
     let mut listed: Vec<String> = ROUTES
@@ -157,8 +163,9 @@ both_databases! {
             let csrf = browser.sign_in(&person.login).await.expect(200).form("/sign-out").get("csrf").to_owned();
             let pages = ROUTES.iter().map(|(route, who, _)| (*route, *who, false));
             let forms = ROUTES.iter().flat_map(|(route, _, forms)| forms.iter().map(|who| (*route, *who, true)));
-            for (route, who, sends) in pages.chain(forms).chain(FORMS.iter().map(|(route, who)| (*route, *who, true))) {
-                let path = address(&things, route);
+            let all = pages.chain(forms).chain(FORMS.iter().map(|(route, who)| (*route, *who, true)));
+            for (route, who, sends) in all.flat_map(|(route, who, sends)| places(route, who).into_iter().map(move |(route, who)| (route, who, sends))) {
+                let path = address(&things, &route);
                 let allowed = matches!(
                     (who, name),
                     (Shop, "owner" | "staff") | (Owner, "owner") | (Publisher, "publisher") | (Operator, "operator")
@@ -179,17 +186,25 @@ both_databases! {
         }
         // Nobody is asked to sign in, and forms of nobody do nothing.
         let mut nobody = Browser::new(&world.host, "en");
-        for (route, _, _) in ROUTES {
-            let path = address(&things, route);
+        for (route, _) in ROUTES.iter().flat_map(|(route, who, _)| places(route, *who)) {
+            let path = address(&things, &route);
             let page = nobody.open(&path).await.expect(200);
             assert!(page.path.starts_with("/console/sign-in?next="), "{route}: {}", page.path);
         }
-        for (route, _) in FORMS {
-            let path = address(&things, route);
+        for (route, _) in FORMS.iter().flat_map(|(route, who)| places(route, *who)) {
+            let path = address(&things, &route);
             let page = nobody.send(&Form { action: path, ..Form::default() }).await.expect(200);
             assert_eq!(page.path, "/console/sign-in?next=%2Fconsole", "{route}");
-            nobody.open(&address(&things, route)).await.expect(405).shows("This page is not here");
+            nobody.open(&address(&things, &route)).await.expect(405).shows("This page is not here");
         }
+    }
+}
+
+/// Where a route is: at one place, or at two.
+fn places(route: &str, who: Who) -> Vec<(String, Who)> {
+    match route.strip_prefix("listening ") {
+        Some(rest) => vec![(format!("shop {rest}"), Shop), (format!("publishing {rest}"), Publisher)],
+        None => vec![(route.to_owned(), who)],
     }
 }
 
@@ -199,7 +214,7 @@ fn address(things: &[(&str, String)], route: &str) -> String {
     path.trim_end_matches('/').to_owned()
 }
 
-/// Something for each hole of the routes, all of the first shop.
+/// Something for each hole of the routes, all of the first shop, or of the publisher where it has the page as well.
 async fn things(world: &World) -> Vec<(&'static str, String)> {
     let mut browser = Browser::new(&world.host, "en");
     browser.sign_in(&world.owner.login).await.expect(200);
@@ -226,9 +241,27 @@ async fn things(world: &World) -> Vec<(&'static str, String)> {
     let form = page.form("/webhooks").set("url", "https://shop.example/hooks").set("types", "order.paid");
     browser.send(&form).await.expect(200);
     let webhook = browser.open(&world.at("/webhooks")).await.expect(200).link("shop.example");
+    let publisher = world.host.publisher("heptad").await.id;
+    let publisher = world.host.person(&[HeldRole { role: Role::Publisher, scope: Scope::Publisher(publisher) }]).await;
+    let mut maker = Browser::new(&world.host, "en");
+    maker.sign_in(&publisher.login).await.expect(200);
+    let page = maker.open("/console/publishers/heptad/webhooks/new").await.expect(200);
+    let form = page.form("/webhooks").set("url", "https://maker.example/hooks").set("types", "version.reviewed");
+    maker.send(&form).await.expect(200);
+    let own_webhook = maker.open("/console/publishers/heptad/webhooks").await.expect(200).link("maker.example");
+    let first = |page: &Page, area: &str| {
+        let begin = format!("/console/publishers/heptad/{area}/");
+        let (_, rest) = page.html.split_once(&begin).unwrap_or_else(|| panic!("no {area}: {}", page.text()));
+        rest.split(['"', '/', '?']).next().unwrap().to_owned()
+    };
+    let own_subscription = first(&maker.open(&own_webhook).await.expect(200), "subscriptions");
+    let own_event = first(&maker.open("/console/publishers/heptad/events").await.expect(200), "events");
     vec![
         ("shop /", "/console/shops/tea/".to_owned()),
         ("publishing /", "/console/publishers/heptad/".to_owned()),
+        ("heptad/webhooks/{webhook}", format!("heptad/webhooks/{}", tail(&own_webhook))),
+        ("heptad/subscriptions/{subscription}", format!("heptad/subscriptions/{own_subscription}")),
+        ("heptad/events/{event}", format!("heptad/events/{own_event}")),
         ("operating /", "/console/operator/".to_owned()),
         ("tea/catalog/{plugin}/install", "tea/catalog/purchase-limits/install".to_owned()),
         ("{plugin}", "member-pricing".to_owned()),

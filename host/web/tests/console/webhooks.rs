@@ -1,5 +1,7 @@
 //! Webhooks and schedules in the console: made, tried, changed, run by hand.
 
+use heptad_platform::user::HeldRole;
+use heptad_platform::{Role, Scope};
 use heptad_store::both_databases;
 
 use crate::browser::Browser;
@@ -52,5 +54,27 @@ both_databases! {
         let page = browser.send(&page.form("/state")).await.expect(200);
         page.shows("it is not run, and nothing is made up for later");
         browser.send(&page.form("/state")).await.expect(200).shows("It runs at its next time");
+    }
+
+    async fn a_publisher_has_webhooks_and_sees_its_events(database: TestDatabase) {
+        let world = World::start(database).await;
+        world.host.approved(&["hello-discount"]).await;
+        let publisher = Scope::Publisher(world.host.publisher("heptad").await.id);
+        let person = world.host.person(&[HeldRole { role: Role::Publisher, scope: publisher }]).await;
+        let mut browser = Browser::new(&world.host, "en");
+        browser.sign_in(&person.login).await.expect(200);
+        let at = |end: &str| format!("/console/publishers/heptad{end}");
+        browser.open(&at("/webhooks")).await.expect(200).shows("reviews, installs and notices");
+        let page = browser.open(&at("/webhooks/new")).await.expect(200);
+        page.shows("A version of a plugin was approved or rejected").shows("A plugin was installed");
+        assert!(!page.text().contains("An order was placed") && !page.html.contains("name=\"personal\""), "{}", page.text());
+        let form = page.form("/webhooks").set("url", "http://127.0.0.1:9/hooks").set("types", "version.reviewed");
+        browser.send(&form).await.expect(200).shows("whsec_");
+        let page = browser.open(&at("/events")).await.expect(200);
+        page.shows("What became of your plugins").shows("A version of a plugin was submitted for review");
+        let event = page.link("A version of a plugin was approved or rejected");
+        browser.open(&event).await.expect(200).shows("hello-discount");
+        // The plugin that an event is about has its page here.
+        browser.open(&page.link("hello-discount")).await.expect(200).shows("Hello discount");
     }
 }

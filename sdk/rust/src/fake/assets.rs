@@ -200,6 +200,11 @@ impl Shop {
         })
     }
 
+    /// How many points a customer has to spend, whatever the plugin may read.
+    pub fn points_of(&self, customer: &str) -> i64 {
+        self.assets.borrow().points.get(customer).map_or(0, |(available, _)| *available)
+    }
+
     pub(super) fn points_balances_now(&self, customers: &[String]) -> Result<Vec<Balance>, HostError> {
         let assets = self.assets.borrow();
         let balance = |customer: &String| {

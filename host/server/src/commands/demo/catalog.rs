@@ -14,7 +14,8 @@ use crate::base::platform;
 use crate::error::{CliError, Explain as _, Kind, Result};
 
 /// The plugins of the catalog, by their files' names.
-const PLUGINS: &[&str] = &["member-pricing", "quantity-breaks", "purchase-limits", "hello-discount", "hello-page"];
+const PLUGINS: &[&str] =
+    &["member-pricing", "quantity-breaks", "purchase-limits", "hello-discount", "hello-event", "hello-page"];
 /// The publisher that their manifests name.
 const PUBLISHER: &str = "heptad";
 

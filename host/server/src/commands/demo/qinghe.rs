@@ -121,6 +121,7 @@ pub(super) async fn fill(state: &AppState, origin: &Origin) -> Result<Qinghe> {
             "quantity-breaks",
             json!({"strategy": "best", "pieces": [{"pieces": 2, "percent": 10}], "amounts": [{"threshold": 30_000, "off": 5_000}]}),
         ),
+        ("hello-event", json!({})),
         ("hello-page", json!({})),
     ] {
         install(state, &ctx, plugin, settings).await?;

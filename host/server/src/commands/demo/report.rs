@@ -32,7 +32,7 @@ impl Report {
         );
         let shops = [
             format!(
-                "{} ({}): plugins member-pricing, quantity-breaks and hello-page are on, {} orders",
+                "{} ({}): plugins member-pricing, quantity-breaks, hello-event and hello-page are on, {} orders",
                 qinghe.record.name, qinghe.record.slug, qinghe.orders
             ),
             format!(

@@ -5,7 +5,7 @@ use axum::extract::State;
 use heptad_model::id::{DeadLetterId, SubscriptionId};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::dead_letter::{
-    DeadLetter, DeadLetterState, dead_letter_discard, dead_letter_list, dead_letter_replay,
+    DeadLetter, DeadLetterState, dead_letter_discard, dead_letter_list, dead_letter_replay, dead_letters_replay,
 };
 use heptad_store::Tx;
 
@@ -28,6 +28,9 @@ pub(in crate::console) struct LettersListing {
     cursor: Option<String>,
 }
 
+/// The code of a letter whose event was purged.
+const EXPIRED: &str = "expired";
+
 /// An event that was given up.
 struct LetterRow {
     /// Where it is told again or put aside.
@@ -42,6 +45,8 @@ struct LetterRow {
     attempts: u32,
     why: Why,
     is_open: bool,
+    /// Whether the event is still there to be told.
+    is_kept: bool,
     state: String,
 }
 
@@ -56,6 +61,7 @@ impl LetterRow {
             about: telling::about(shop, &letter.kind, &letter.key),
             why: Why::of(shop, &letter.code, &letter.message),
             is_open: letter.state == DeadLetterState::Open,
+            is_kept: letter.code != EXPIRED,
             state: shop.words().of_code("letter", letter.state.name()),
             kind: letter.kind.clone(),
             key: letter.key.clone(),
@@ -70,6 +76,8 @@ struct LettersPage {
     shell: Shell,
     head: Head,
     all: bool,
+    /// Whether one of these can be told again.
+    may_replay: bool,
     rows: Vec<LetterRow>,
     next: Option<String>,
 }
@@ -92,13 +100,26 @@ pub(in crate::console) async fn list(
         let pairs: &[(&str, &str)] = if all { &[("all", "1"), ("cursor", &cursor)] } else { &[("cursor", &cursor)] };
         format!("?{}", query(pairs))
     };
+    let rows: Vec<LetterRow> = found.items.iter().map(|letter| LetterRow::of(&shop, letter)).collect();
     page(&LettersPage {
         head,
         all,
-        rows: found.items.iter().map(|letter| LetterRow::of(&shop, letter)).collect(),
+        may_replay: rows.iter().any(|row| row.is_open && row.is_kept),
+        rows,
         next: found.next.map(next),
         shell: shop.shell,
     })
+}
+
+/// `POST …/subscriptions/{subscription}/dead-letters`: tells all that are open once more, in their order.
+pub(in crate::console) async fn replay_all(
+    shop: Shop,
+    State(state): State<AppState>,
+    _fields: Fields,
+) -> ConsoleResult {
+    let subscription: SubscriptionId = shop.id("subscription")?;
+    state.store.write(&shop.ctx, async |mut tx| dead_letters_replay(&mut tx, subscription).await).await?;
+    Ok(go(shop.url(format_args!("/subscriptions/{subscription}/replays?done=replayed"))))
 }
 
 /// `POST …/subscriptions/{subscription}/dead-letters/{letter}`: tells it once more, or puts it aside.

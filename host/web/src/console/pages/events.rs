@@ -1,4 +1,4 @@
-//! What happened in the shop: the list, and an event with what became of it at each subscriber.
+//! What happened in the shop, or to a publisher's plugins: the list, and an event with what became of it at each subscriber.
 
 use askama::Template;
 use axum::extract::State;
@@ -6,17 +6,17 @@ use axum::http::HeaderMap;
 use heptad_model::id::{EventId, InstallId};
 use heptad_model::plugin_event::is_event_type;
 use heptad_model::{Event, EventType, PageRequest};
+use heptad_platform::PlatformError;
 use heptad_platform::delivery::event::{EventQuery, event_get, event_list};
 use heptad_platform::delivery::fate::{Fate, Received, event_fates};
 use heptad_platform::delivery::log::delivery_of_event;
 use heptad_platform::delivery::subscription::subscription_list;
 use heptad_platform::install::{Install, install_list};
-use heptad_platform::{PlatformError, Scope};
 use heptad_store::Tx;
 
 use super::catalog;
 use crate::api::stream_after;
-use crate::auth::{Staff, Standing};
+use crate::auth::{Listener, Standing};
 use crate::console::assets;
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure, query};
@@ -177,8 +177,9 @@ pub(in crate::console) async fn list(
         title: kind.row().sentence.get(shop.locale()),
         chosen: kind.name() == listing.kind,
     };
+    let told = |kind: &&EventType| kind.row().told.reaches(shop.is_publisher());
     page(&EventsPage {
-        types: EventType::ALL.iter().map(choice).collect(),
+        types: EventType::ALL.iter().filter(told).map(choice).collect(),
         rows: found.items.iter().map(|event| EventRow::of(&shop, event, &installs)).collect(),
         next: found.next.map(|cursor| listing.next(&cursor)),
         is_filtered: listing.is_filtered(),
@@ -201,7 +202,7 @@ pub(in crate::console) async fn live(
     let EventQuery { kind, key, .. } = listing.query(&shop);
     let types = Some(kind).filter(|kind| !kind.is_empty()).into_iter().collect();
     let wanted = Wanted { types, key, filter: None };
-    let standing = Standing::new(&headers, Scope::Tenant(shop.record.tenant.id), Staff::ROLES);
+    let standing = Standing::new(&headers, shop.scope(), Listener::ROLES);
     let after = stream_after(&headers, None)?;
     Ok(live::follow(&state, &shop.ctx, standing, wanted, after).await?)
 }

@@ -3,16 +3,17 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use heptad_model::id::{InstallId, NoticeId, PublisherId, SubscriptionId};
+use heptad_model::id::{InstallId, NoticeId, PublisherId, SubscriptionId, WebhookId};
 use heptad_model::{Origin, Page};
 use heptad_platform::notice::{
-    Notice, NoticeKind, Severity, notice_acknowledge, notice_list, platform_notice_acknowledge, platform_notice_list,
+    Notice, Severity, notice_acknowledge, notice_list, platform_notice_acknowledge, platform_notice_list,
 };
 
 use super::go;
 use crate::console::desk::{Operating, Publishing, Shop};
 use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields, Listing};
+use crate::console::i18n::Words;
 use crate::console::look::Look;
 use crate::console::notice_sentence;
 use crate::console::shell::{Shell, page};
@@ -114,6 +115,15 @@ fn done(shell: &Shell) -> Response {
     go(format!("{}/notices?done=acknowledged", shell.base))
 }
 
+/// Where a notice about a subscription or an endpoint leads to, in a shop and at a publisher.
+fn heard(base: &str, words: Words, notice: &Notice) -> Option<(String, String)> {
+    if let Ok(subscription) = SubscriptionId::parse(&notice.subject) {
+        return Some((format!("{base}/subscriptions/{subscription}/dead-letters"), words.t("notices-about-letters")));
+    }
+    let webhook = WebhookId::parse(&notice.subject).ok()?;
+    Some((format!("{base}/webhooks/{webhook}"), words.t("notices-about-webhook")))
+}
+
 /// `GET /console/shops/{shop}/notices`.
 pub(in crate::console) async fn shop(
     shop: Shop,
@@ -123,15 +133,11 @@ pub(in crate::console) async fn shop(
     let (unread, asked) = (!listing.all(), listing.page()?);
     let found = state.store.read(&shop.ctx, async |mut tx| notice_list(&mut tx, unread, &asked).await).await?;
     let (base, words) = (shop.shell.base.clone(), shop.words());
-    let about = |notice: &Notice| match notice.kind {
-        NoticeKind::EventDead => {
-            let subscription = SubscriptionId::parse(&notice.subject).ok()?;
-            Some((format!("{base}/subscriptions/{subscription}/dead-letters"), words.t("notices-about-letters")))
-        }
-        _ => {
+    let about = |notice: &Notice| {
+        heard(&base, words, notice).or_else(|| {
             let install = InstallId::parse(&notice.subject).ok()?;
             Some((format!("{base}/plugins/{install}"), words.t("notices-about")))
-        }
+        })
     };
     inbox(shop.shell, &shop.look, found, listing.all(), about)
 }
@@ -150,10 +156,12 @@ pub(in crate::console) async fn publisher(
     Asks(listing): Asks<InboxListing>,
 ) -> ConsoleResult {
     let found = platform_list(&state, &desk.origin, Some(desk.publisher.id), &listing).await?;
-    let (base, label) = (desk.shell.base.clone(), desk.shell.t("notices-about"));
+    let (base, words) = (desk.shell.base.clone(), desk.shell.words);
     let about = |notice: &Notice| {
-        let plugin = notice.detail["plugin"].as_str()?;
-        Some((format!("{base}/plugins/{plugin}"), label.clone()))
+        heard(&base, words, notice).or_else(|| {
+            let plugin = notice.detail["plugin"].as_str()?;
+            Some((format!("{base}/plugins/{plugin}"), words.t("notices-about")))
+        })
     };
     inbox(desk.shell, &desk.look, found, listing.all(), about)
 }

@@ -135,7 +135,7 @@ impl WebhookForm {
             filter: input.filter.clone(),
             personal: input.personal,
             may_personal,
-            kinds: EventType::ALL.iter().filter(|kind| kind.is_for_all()).map(kind).collect(),
+            kinds: EventType::ALL.iter().filter(|kind| kind.is_told_to(shop.is_publisher())).map(kind).collect(),
             url_problem: None,
             types_problem: None,
             filter_problem: None,

@@ -26,6 +26,7 @@ enum Mode {
     Serve,
     Fail,
     Echo,
+    Confide,
 }
 
 #[derive(serde::Deserialize)]
@@ -41,6 +42,7 @@ impl EventHandler for Clerk {
         let Data { customer, order } = event.data()?;
         let Some(customer) = customer else { return Ok(()) };
         match (event.kind.as_str(), order) {
+            ("customer.created", _) if settings.mode == Mode::Confide => confide(host, &customer)?,
             ("customer.created", _) => welcome(host, &event.id, &customer, &settings.batch)?,
             ("order.placed", Some(order)) => serve(host, &event.id, &customer, order, event.at)?,
             _ if settings.mode == Mode::Echo => greet(host, &customer)?,
@@ -48,7 +50,7 @@ impl EventHandler for Clerk {
         }
         match settings.mode {
             Mode::Fail => Err(Error::new("tired", "the clerk has gone home")),
-            Mode::Serve | Mode::Echo => Ok(()),
+            Mode::Serve | Mode::Echo | Mode::Confide => Ok(()),
         }
     }
 }
@@ -79,6 +81,13 @@ fn welcome(host: &impl Host, event: &str, customer: &str, batch: &str) -> Result
 
 fn greet(host: &impl Host, customer: &str) -> Result<(), Error> {
     let data = json!({"customer": customer}).to_string();
+    host.emit(&[Emission { kind: "greeted".to_owned(), key: customer.to_owned(), data }])?;
+    Ok(())
+}
+
+/// Tells of a phone number, to whoever hears of greetings.
+fn confide(host: &impl Host, customer: &str) -> Result<(), Error> {
+    let data = json!({"phone": "138-0013-8000"}).to_string();
     host.emit(&[Emission { kind: "greeted".to_owned(), key: customer.to_owned(), data }])?;
     Ok(())
 }
