@@ -1,12 +1,13 @@
 //! Tenants, users, sign-in, sessions, one-time links.
 
 use heptad_model::{Env, Locale, PageRequest};
+use heptad_platform::publisher::{publisher_get, publishers_complete};
 use heptad_platform::session::*;
 use heptad_platform::sign_in_link::*;
 use heptad_platform::tenant::*;
 use heptad_platform::user::*;
-use heptad_platform::{Role, Scope};
-use heptad_store::{Store, StoreError, both_databases};
+use heptad_platform::{PlatformError, Role, Scope};
+use heptad_store::{PlatformTx, Store, StoreError, both_databases};
 
 use crate::support::*;
 
@@ -61,6 +62,33 @@ both_databases! {
         }
         let made = store.platform_write(&origin, async |mut tx| tenant_create(&mut tx, &good).await).await.unwrap();
         assert_eq!((made.tenant.locale, made.tenant.time_zone.as_str()), (Locale::En, "America/New_York"));
+    }
+
+    async fn a_publishers_own_tenant_is_no_shop_and_is_made_where_it_is_missing(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let (maker, origin) = (publisher(&store, &env, "maker").await, origin(&env));
+        shop(&store, &env, "shop").await;
+        let page = PageRequest::first();
+        let look = async |mut tx: PlatformTx| {
+            let shops = tenant_list(&mut tx, &page).await?.items.len();
+            let all = tenant_any_list(&mut tx, &page).await?.items.len();
+            let by_slug = tenant_by_slug(&mut tx, "~maker").await.unwrap_err().code();
+            let by_id = tenant_get(&mut tx, maker.tenant).await.unwrap_err().code();
+            let own = tenant_of_publisher(&mut tx, maker.id).await?.tenant;
+            Ok::<_, PlatformError>((shops, all, by_slug, by_id, own))
+        };
+        let (shops, all, by_slug, by_id, own) = store.platform_read(&origin, look).await.unwrap();
+        assert_eq!((shops, all, by_slug, by_id), (1, 2, "not-found", "not-found"));
+        assert_eq!((own.id, own.publisher), (maker.tenant, Some(maker.id)));
+        // As the program before this one leaves a publisher.
+        let forget = async |mut tx: PlatformTx| {
+            tx.query("delete from tenants where publisher_id = $1").text(maker.id).execute().await?;
+            publishers_complete(&mut tx).await?;
+            publishers_complete(&mut tx).await
+        };
+        store.platform_write(&origin, forget).await.unwrap();
+        let again = store.platform_read(&origin, async |mut tx| publisher_get(&mut tx, maker.id).await).await.unwrap();
+        assert_ne!(again.tenant, maker.tenant);
     }
 
     async fn a_session_begins_with_the_password_and_ends_after_12_hours(database: TestDatabase) {
@@ -162,7 +190,7 @@ both_databases! {
         const STORED: &str = "select (select string_agg(secret_hash, ' ') from sessions) as sessions, \
                               (select string_agg(secret_hash, ' ') from sign_in_links) as links, \
                               (select string_agg(password_hash, ' ') from users) as users";
-        let read = async |mut tx: heptad_store::PlatformTx| {
+        let read = async |mut tx: PlatformTx| {
             let read = |row: &heptad_store::Row| Ok([row.text("sessions")?, row.text("links")?, row.text("users")?].join(" "));
             tx.query(STORED).fetch_one(read).await
         };

@@ -59,7 +59,7 @@ impl Report {
         };
         let logins: String = self.logins.iter().map(login).collect();
         format!(
-            "Heptad's demo is ready: two shops and a catalog of five plugins.\n  {}\n  {}\n\n\
+            "Heptad's demo is ready: two shops and a catalog of six plugins.\n  {}\n  {}\n\n\
              Console   {}\nAPI       {}\n\n\
              Sign in as\n{logins}  shop       (a storefront's server: the token below, good for {} days)\n\n\
              Price a cart of {} (gold member) with the plugins of the first shop:\n\n{}\n\n\
