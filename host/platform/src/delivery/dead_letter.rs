@@ -8,7 +8,7 @@ use serde_json::json;
 use super::lane::{LaneKey, lane_events, lane_get, lane_step_over};
 use super::log::{Delivery, DeliveryOutcome, deliveries_put};
 use super::replay::{MAX_IDS, Replay, ReplayOf, replay_create};
-use super::subscription::subscription_get;
+use super::subscription::{SubscriptionKind, subscription_get};
 use crate::PlatformError;
 use crate::enqueued::{Fate, enqueued_fate_put};
 
@@ -181,9 +181,10 @@ async fn dead_letter_get(tx: &mut Tx, id: DeadLetterId) -> Result<DeadLetter, Pl
     found.ok_or_else(|| PlatformError::not_found("dead letter", id))
 }
 
-async fn state_put(tx: &mut Tx, id: DeadLetterId, state: DeadLetterState) -> Result<(), PlatformError> {
-    const PUT: &str = "update dead_letters set state = $3 where tenant_id = $1 and id = $2";
-    tx.query(PUT).text(id).bind(state.name()).execute().await?;
+async fn states_put(tx: &mut Tx, ids: &[DeadLetterId], state: DeadLetterState) -> Result<(), PlatformError> {
+    const PUT: &str = "update dead_letters set state = $3 where tenant_id = $1 \
+                       and id in (select value from json_each($2))";
+    tx.query(PUT).json(ids).bind(state.name()).execute().await?;
     Ok(())
 }
 
@@ -193,7 +194,7 @@ pub async fn dead_letter_replay(tx: &mut Tx, id: DeadLetterId) -> Result<Replay,
     let subscription = subscription_get(tx, letter.subscription).await?;
     let replay = replay_create(tx, &subscription, &ReplayOf::Events(vec![letter.event])).await?;
     enqueued_fate_put(tx, letter.event, Fate::Waits).await?;
-    state_put(tx, id, DeadLetterState::Replayed).await?;
+    states_put(tx, &[id], DeadLetterState::Replayed).await?;
     Ok(replay)
 }
 
@@ -214,10 +215,13 @@ pub async fn dead_letters_replay(tx: &mut Tx, subscription: SubscriptionId) -> R
     }
     let events = open.iter().map(|(_, event)| *event).collect();
     let replay = replay_create(tx, &subscription, &ReplayOf::Events(events)).await?;
-    for (id, event) in open {
-        enqueued_fate_put(tx, event, Fate::Waits).await?;
-        state_put(tx, id, DeadLetterState::Replayed).await?;
+    if subscription.kind == SubscriptionKind::Outbound {
+        for (_, event) in &open {
+            enqueued_fate_put(tx, *event, Fate::Waits).await?;
+        }
     }
+    let ids: Vec<DeadLetterId> = open.into_iter().map(|(id, _)| id).collect();
+    states_put(tx, &ids, DeadLetterState::Replayed).await?;
     Ok(replay)
 }
 
@@ -225,7 +229,7 @@ pub async fn dead_letters_replay(tx: &mut Tx, subscription: SubscriptionId) -> R
 pub async fn dead_letter_discard(tx: &mut Tx, id: DeadLetterId) -> Result<DeadLetter, PlatformError> {
     let letter = dead_letter_get(tx, id).await?;
     enqueued_fate_put(tx, letter.event, Fate::Forgotten).await?;
-    state_put(tx, id, DeadLetterState::Discarded).await?;
+    states_put(tx, &[id], DeadLetterState::Discarded).await?;
     tx.audit("dead-letter.discarded", id, &json!({"subscription": letter.subscription, "event": letter.event})).await?;
     Ok(DeadLetter { state: DeadLetterState::Discarded, ..letter })
 }

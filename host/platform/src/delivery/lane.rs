@@ -233,30 +233,20 @@ pub struct Advance {
 
 /// Moves lanes on; the lanes that were where they were thought to be, in hands that may. The others did not move.
 pub async fn lanes_advance(tx: &mut Tx, steps: &[Advance]) -> Result<Vec<LaneKey>, StoreError> {
-    const ADVANCE: &str = "update lanes set last_seq = step.new, gap = step.gap, attempts = 0, failing_since = null, \
-                           due_at = case when lanes.wanted > step.new then $3 else null end \
-                           from (select json_extract(value, '$.subscription') as subscription, \
+    // The list comes first, whatever the planner thinks of it: else SQLite looks through it for each lane of the tenant.
+    const ADVANCE: &str = "with step as materialized (select json_extract(value, '$.subscription') as subscription, \
                            json_extract(value, '$.key') as key, cast(json_extract(value, '$.from') as bigint) as old, \
                            cast(json_extract(value, '$.to') as bigint) as new, \
                            cast(json_extract(value, '$.gap') as bigint) as gap, \
                            json_extract(value, '$.lease') as lease, \
-                           cast(json_extract(value, '$.fence') as bigint) as fence from json_each($2)) as step \
+                           cast(json_extract(value, '$.fence') as bigint) as fence from json_each($2)) \
+                           update lanes set last_seq = step.new, gap = step.gap, attempts = 0, failing_since = null, \
+                           due_at = case when lanes.wanted > step.new then $3 else null end from step \
                            where lanes.tenant = $1 and lanes.subscription_id = step.subscription and lanes.key = step.key \
                            and lanes.last_seq = step.old and exists (select 1 from leases \
                            where leases.name = step.lease and leases.fence = step.fence) \
                            returning lanes.subscription_id as subscription, lanes.key as key";
-    // Alone it needs no list, which SQLite would look through for each lane of the shop.
-    const ONE: &str = "update lanes set last_seq = $5, gap = $6, attempts = 0, failing_since = null, \
-                       due_at = case when wanted > $5 then $9 else null end \
-                       where tenant = $1 and subscription_id = $2 and key = $3 and last_seq = $4 \
-                       and exists (select 1 from leases where leases.name = $7 and leases.fence = $8)";
     let (tenant, now) = (tx.ctx().tenant().id, tx.ctx().now());
-    if let [Advance { lane, from, to, gap, fence }] = steps {
-        let statement = tx.platform_query(ONE).text(tenant).text(lane.subscription).bind(&lane.key).bind(*from);
-        let statement = statement.bind(*to).bind(*gap).bind(&fence.lease).bind(fence.fence).bind(now);
-        let moved = statement.execute().await? == 1;
-        return Ok(if moved { vec![lane.clone()] } else { Vec::new() });
-    }
     let row = |step: &Advance| {
         serde_json::json!({
             "subscription": step.lane.subscription, "key": step.lane.key, "from": step.from, "to": step.to,

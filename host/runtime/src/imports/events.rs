@@ -21,7 +21,7 @@ impl Call {
         }
         // An event is kept for a month and told to others, whatever they may read.
         if !self.installed.allowed.contains(Permission::PiiExport)
-            && [kind, key, data].into_iter().any(|text| has_phone(text))
+            && [key, data].into_iter().any(|text| has_phone(text))
         {
             let detail = "a phone number is in the event: tell ids, or ask for `pii.export`";
             return Err(HostError::denied("personal-data", detail));
