@@ -230,7 +230,12 @@ impl Host {
         for plugin in plugins {
             let find = async |mut tx| plugin_get(&mut tx, plugin).await;
             let granted = self.store.platform_read(&self.origin(), find).await?.latest.manifest.wishes();
-            inputs.push(InstallIn { plugin: (*plugin).to_owned(), version: None, granted, settings: None });
+            inputs.push(InstallIn {
+                plugin: (*plugin).to_owned(),
+                version: None,
+                granted: granted.into(),
+                settings: None,
+            });
         }
         let add = async |mut tx| {
             for input in &inputs {

@@ -8,8 +8,8 @@ use heptad_store::{PlatformTx, Store, StoreError, Tx};
 
 /// How long events may be on their way.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How often [`settled`] looks.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often [`settled`] looks. A look takes part of a millisecond of the database, whose time is what is measured.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Waits until all events are dealt with. It leaves the processor to those who do that.
 pub(crate) async fn settled(store: &Store) -> Result<()> {

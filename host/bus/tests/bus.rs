@@ -17,6 +17,8 @@ use tokio::task::AbortHandle;
 
 const HINT: &str = "run `cargo xtask test`, which starts a NATS and passes its URL";
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than the stream waits for the acknowledgement of a message that it gave to somebody who has left.
+const GIVEN_AGAIN: Duration = Duration::from_secs(60);
 
 /// A name that nobody else uses on the server of all tests.
 fn prefix() -> String {
@@ -135,7 +137,7 @@ async fn a_message_that_nobody_acknowledges_comes_to_whoever_holds_the_partition
     second.tell(Wake { event: "evt-later".to_owned(), ..wake.clone() });
     until("the stream has it", async || stream(&url, &prefix).await.0 == 1).await;
     let mut held = Holder::of(&second, 1);
-    let (tenant, receipt) = tokio::time::timeout(PATIENCE, held.messages.recv()).await.unwrap().unwrap();
+    let (tenant, receipt) = tokio::time::timeout(GIVEN_AGAIN, held.messages.recv()).await.unwrap().unwrap();
     assert_eq!(tenant, wake.tenant);
     receipt.done();
 }

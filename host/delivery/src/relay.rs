@@ -20,6 +20,9 @@ use crate::{Shared, observe, steps};
 
 /// How often the outbox is looked at when nobody says that there is something in it.
 const EVERY: Duration = Duration::from_millis(250);
+/// How long after one round the next one begins at the earliest, unless there is more to take: those who tell one after the
+/// other share a transaction, and whoever tells after a pause is relayed at once.
+const APART: Duration = Duration::from_millis(10);
 /// The most events of a tenant at a time.
 const BATCH: u32 = 256;
 /// The most tenants in a round.
@@ -28,7 +31,7 @@ const TENANTS: u32 = 1_000;
 /// Relays until the process stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut tellers = Tellers::new();
-    let mut look_at = Instant::now();
+    let (mut look_at, mut next_at) = (Instant::now(), Instant::now());
     while !shared.is_stopping() {
         let look = shared.told.take(&mut tellers);
         let partitions = shared.holdings.partitions();
@@ -38,6 +41,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 let found = if partitions.is_empty() { Vec::new() } else { outbox(&shared).await? };
                 found.into_iter().for_each(|tenant| _ = tellers.entry(tenant).or_default());
             }
+            next_at = Instant::now() + APART;
             round(&shared, &partitions, &mut tellers).await
         };
         if let Err(error) = worked.await {
@@ -46,6 +50,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         } else if tellers.is_empty() {
             let told = async {
                 let _ = tokio::time::timeout_at(look_at.into(), shared.told.notified()).await;
+                tokio::time::sleep_until(next_at.into()).await;
             };
             shared.pause(told).await;
         }

@@ -205,12 +205,12 @@ pub async fn document_put(
 ) -> Result<Vec<i64>, PlatformError> {
     const PUT: &str = "insert into plugin_documents (tenant_id, install_id, collection, id, body, version, updated_at) \
                        select $1, $2, $3, json_extract(value, '$.id'), json_extract(value, '$.body'), \
-                       cast(json_extract(value, '$.version') as bigint), $5 from json_each($4) where true \
+                       cast(json_extract(value, '$.version') as bigint), $5 from json_each($4, '$') where true \
                        on conflict (tenant_id, install_id, collection, id) do update \
                        set body = excluded.body, version = excluded.version, updated_at = excluded.updated_at";
     const INDEX: &str = "insert into plugin_document_index (tenant_id, install_id, collection, field, value, document_id) \
                          select $1, $2, $3, json_extract(value, '$.field'), json_extract(value, '$.value'), \
-                         json_extract(value, '$.id') from json_each($4)";
+                         json_extract(value, '$.id') from json_each($4, '$')";
     check_ids(drafts.iter().map(|draft| &draft.id))?;
     let mut seen = HashSet::new();
     let mut index = Vec::new();

@@ -31,7 +31,7 @@ pub struct PluginLog {
 pub async fn plugin_logs_put(tx: &mut Tx, logs: &[PluginLog]) -> Result<(), StoreError> {
     const PUT: &str = "insert into plugin_logs (tenant_id, call_id, install_id, lines, at) \
                        select $1, json_extract(value, '$.call'), json_extract(value, '$.install'), \
-                       json_extract(value, '$.lines'), $3 from json_each($2) where true \
+                       json_extract(value, '$.lines'), $3 from json_each($2, '$') where true \
                        on conflict (tenant_id, call_id) do nothing";
     let row =
         |log: &PluginLog| json!({"call": log.call, "install": log.install, "lines": json!(log.lines).to_string()});

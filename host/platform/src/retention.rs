@@ -22,7 +22,7 @@ pub struct RetentionRun {
 pub async fn retention_runs_put(tx: &mut PlatformTx, removed: &[(&'static str, u64)]) -> Result<(), StoreError> {
     const PUT: &str = "insert into retention_runs (name, at, removed, removed_in_all) \
                        select json_extract(value, '$.name'), $2, cast(json_extract(value, '$.removed') as bigint), \
-                       cast(json_extract(value, '$.removed') as bigint) from json_each($1) where true \
+                       cast(json_extract(value, '$.removed') as bigint) from json_each($1, '$') where true \
                        on conflict (name) do update set at = excluded.at, removed = excluded.removed, \
                        removed_in_all = retention_runs.removed_in_all + excluded.removed";
     let now = tx.origin().now();

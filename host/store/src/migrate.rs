@@ -30,6 +30,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "plugin_logs", include_str!("../migrations/0012_plugin_logs.sql")),
     (13, "publisher_tenants", include_str!("../migrations/0013_publisher_tenants.sql")),
     (14, "outbound_given_up", include_str!("../migrations/0014_outbound_given_up.sql")),
+    (15, "json_objects", include_str!("../migrations/0015_json_objects.sql")),
 ];
 
 /// The newest that this binary knows.
@@ -38,13 +39,19 @@ const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// Any number that no other program locks on a shared server.
 const LOCK: &str = "select pg_advisory_xact_lock(4711004711)";
 
-/// PostgreSQL reads a JSON list the way SQLite does, so that statements need no dialect.
-const POSTGRES_JSON_EACH: &str = "create or replace function json_each(list text) returns table (value text) \
-     language sql immutable strict parallel safe as 'select json_array_elements_text(list::json)'";
-
-/// And picks a member of a JSON object: `json_extract(value, '$.name')`. What comes back is text here, so numbers are cast.
-const POSTGRES_JSON_EXTRACT: &str = "create or replace function json_extract(document text, path text) returns text \
-     language sql immutable strict parallel safe as 'select document::json ->> substr(path, 3)'";
+/// PostgreSQL reads a JSON list the way SQLite does, so that statements need no dialect: `json_each($n)` a list of texts or
+/// numbers; `json_each($n, '$')` a list of objects, whose members `json_extract(value, '$.name')` picks. What comes back is
+/// text here, so numbers are cast. Objects are parsed once, however many of their members are picked. A function that is
+/// strict would not be inlined, and the planner would think of a thousand rows.
+const POSTGRES_JSON: &str = "\
+    create or replace function json_each(list text) returns table (value text) \
+    language sql immutable parallel safe as 'select json_array_elements_text(list::json)'; \
+    create or replace function json_each(list text, path text) returns table (value jsonb) \
+    language sql immutable parallel safe as 'select jsonb_array_elements(list::jsonb)'; \
+    create or replace function json_extract(document jsonb, path text) returns text \
+    language sql immutable strict parallel safe as 'select document ->> substr(path, 3)'; \
+    create or replace function json_extract(document text, path text) returns text \
+    language sql immutable strict parallel safe as 'select document::json ->> substr(path, 3)'";
 
 /// How the database stands to this binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +79,7 @@ pub async fn migrate(url: &str, server_role: Option<&str>, env: &Env) -> Result<
     let mut transaction = connection.begin_with(dialect.begin_write()).await.map_err(failed)?;
     if dialect == Dialect::Postgres {
         sqlx::raw_sql(LOCK).execute(&mut *transaction).await.map_err(failed)?;
-        sqlx::raw_sql(POSTGRES_JSON_EACH).execute(&mut *transaction).await.map_err(failed)?;
-        sqlx::raw_sql(POSTGRES_JSON_EXTRACT).execute(&mut *transaction).await.map_err(failed)?;
+        sqlx::raw_sql(POSTGRES_JSON).execute(&mut *transaction).await.map_err(failed)?;
     }
     sqlx::raw_sql(
         "create table if not exists schema_migrations \

@@ -74,7 +74,7 @@ pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<
     const SEQ: &str = "insert into event_keys (tenant_id, key, seq) \
                        select $1, json_extract(value, '$.key'), cast(json_extract(value, '$.count') as bigint) \
                        + coalesce((select f.seq from event_keys f where f.tenant_id = $1 and f.key = ''), 0) \
-                       from json_each($2) where true \
+                       from json_each($2, '$') where true \
                        on conflict (tenant_id, key) do update set idle_at = null, seq = event_keys.seq + excluded.seq \
                        - coalesce((select f.seq from event_keys f where f.tenant_id = $1 and f.key = ''), 0) \
                        returning key, seq";
@@ -86,10 +86,10 @@ pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<
                           json_extract(value, '$.actor'), json_extract(value, '$.causation'), \
                           json_extract(value, '$.correlation'), cast(json_extract(value, '$.depth') as bigint), \
                           json_extract(value, '$.traceparent'), json_extract(value, '$.target'), \
-                          json_extract(value, '$.data') from json_each($2)";
+                          json_extract(value, '$.data') from json_each($2, '$')";
     const OUTBOX: &str = "insert into outbox (tenant, partition, key, seq, event_id) \
                           select $1, cast(json_extract(value, '$.partition') as bigint), json_extract(value, '$.key'), \
-                          cast(json_extract(value, '$.seq') as bigint), json_extract(value, '$.id') from json_each($2)";
+                          cast(json_extract(value, '$.seq') as bigint), json_extract(value, '$.id') from json_each($2, '$')";
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     for event in &events {
         check(event)?;

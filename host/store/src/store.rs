@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use heptad_model::{Ctx, Event, Origin};
 use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::StoreError;
 use crate::dialect::Dialect;
@@ -28,6 +27,9 @@ const LONGEST_PAUSE: u32 = 5;
 
 /// How long a caller waits for a connection while the database is away.
 const BRIEF: Duration = Duration::from_secs(1);
+
+/// The pause between two attempts to reach a database that is away.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -55,10 +57,8 @@ pub struct Store {
     writing: Writing,
     pub(crate) statements: Counter,
     commits: Counter,
-    /// Whether the database could not be reached the last time.
+    /// Whether the database could not be reached the last time; a task waits for it meanwhile.
     away: Arc<AtomicBool>,
-    /// Who waits for it with patience meanwhile.
-    patient: Arc<Mutex<()>>,
     listener: Arc<OnceLock<Listener>>,
 }
 
@@ -114,9 +114,8 @@ impl Store {
                 (shared.clone(), Writing::Pooled(shared))
             }
         };
-        let (statements, away, patient, listener) =
-            (Counter::default(), Arc::default(), Arc::default(), Arc::default());
-        Ok(Self { dialect, readers, writing, statements, commits, away, patient, listener })
+        let (statements, away, listener) = (Counter::default(), Arc::default(), Arc::default());
+        Ok(Self { dialect, readers, writing, statements, commits, away, listener })
     }
 
     /// Which database serves.
@@ -140,13 +139,13 @@ impl Store {
         self.begin(asked).await
     }
 
-    /// A connection or a transaction. While the database is away, one caller at a time waits for it with all the patience
-    /// that there is, and the others [`BRIEF`] at most: whoever asks meanwhile is told soon, and does not pile up.
+    /// A connection or a transaction. While the database is away, callers wait for it [`BRIEF`] at most: whoever asks
+    /// meanwhile is told soon, and does not pile up.
     async fn begin<T>(&self, begin: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-        let begun = match self.away.load(Ordering::Relaxed).then(|| self.patient.try_lock()) {
-            Some(Err(_)) => timeout(BRIEF, begin).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)),
-            // The lock is held meanwhile.
-            None | Some(Ok(_)) => begin.await,
+        let begun = if self.away.load(Ordering::Relaxed) {
+            timeout(BRIEF, begin).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        } else {
+            begin.await
         };
         let begun = begun.map_err(|error| StoreError::of(self.dialect, error));
         match &begun {
@@ -156,10 +155,10 @@ impl Store {
         begun
     }
 
-    /// Notes whether an error says that the database is away.
+    /// Notes whether an error says that the database is away; from then on a task waits for it.
     fn noticed(&self, error: &StoreError) {
-        if matches!(error, StoreError::Away(_)) {
-            self.away.store(true, Ordering::Relaxed);
+        if matches!(error, StoreError::Away(_)) && !self.away.swap(true, Ordering::Relaxed) {
+            tokio::spawn(wait_for(self.readers.clone(), self.away.clone()));
         }
     }
 
@@ -353,10 +352,21 @@ impl Store {
             Err(error) if attempt < ATTEMPTS && error.as_store_error().is_some_and(StoreError::is_transient) => {
                 observe::conflict();
                 tracing::debug!(attempt, "transaction runs again after a conflict");
-                tokio::time::sleep(pause(attempt)).await;
+                sleep(pause(attempt)).await;
                 None
             }
             _ => Some(result),
+        }
+    }
+}
+
+/// Asks the database with patience until it answers, or until its pool is closed.
+async fn wait_for(pool: AnyPool, away: Arc<AtomicBool>) {
+    while away.load(Ordering::Relaxed) {
+        match pool.acquire().await {
+            Ok(_) => away.store(false, Ordering::Relaxed),
+            Err(sqlx::Error::PoolClosed) => return,
+            Err(_) => sleep(AGAIN).await,
         }
     }
 }

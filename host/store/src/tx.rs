@@ -119,6 +119,14 @@ impl Tx {
         self.running.statement(sql).text(tenant)
     }
 
+    /// The same where the databases need different words: first SQLite's, then PostgreSQL's.
+    pub fn query_of(&mut self, (sqlite, postgres): (&'static str, &'static str)) -> Statement<'_> {
+        match self.running.dialect {
+            Dialect::Sqlite => self.query(sqlite),
+            Dialect::Postgres => self.query(postgres),
+        }
+    }
+
     /// A statement on tables that belong to no tenant, such as the plugin catalog. Parameters begin with `$1`.
     pub fn platform_query(&mut self, sql: &'static str) -> Statement<'_> {
         self.running.statement(sql)

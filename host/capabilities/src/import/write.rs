@@ -111,7 +111,7 @@ impl<'p> Writer<'p> {
         // SQLite reads the list anew for every SKU unless it is told to keep it; `cross join` fixes the order of a join.
         const PRICE: &str = "with latest as materialized (select json_extract(value, '$.code') as code, \
                              cast(json_extract(value, '$.price') as bigint) as price, \
-                             cast(json_extract(value, '$.at') as bigint) as at from json_each($2)) \
+                             cast(json_extract(value, '$.at') as bigint) as at from json_each($2, '$')) \
                              update skus set price = latest.price, version = skus.version + 1 from latest \
                              where skus.tenant_id = $1 and skus.code = latest.code \
                              and skus.code in (select code from latest) and skus.price_derived = 1 \
@@ -141,7 +141,7 @@ async fn customers_batch(
     const INSERT: &str = "insert into customers (tenant_id, id, code, name, tags, version, since) \
                           select $1, json_extract(value, '$.id'), json_extract(value, '$.code'), json_extract(value, '$.name'), \
                           json_extract(value, '$.tags'), 1, cast(json_extract(value, '$.since') as bigint) \
-                          from json_each($2) where true on conflict (tenant_id, code) do nothing";
+                          from json_each($2, '$') where true on conflict (tenant_id, code) do nothing";
     const IDS: &str = "select code, id from customers \
                        where tenant_id = $1 and code in (select value from json_each($2))";
     let made = tx.query(INSERT).json(rows).execute().await?;

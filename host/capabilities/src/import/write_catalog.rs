@@ -81,7 +81,7 @@ async fn insert_products(tx: &mut Tx, products: &[ParsedProduct]) -> Result<(u64
     const INSERT: &str = "insert into products (tenant_id, id, code, name, category, tags, version, created_at) \
                           select $1, json_extract(value, '$.id'), json_extract(value, '$.code'), json_extract(value, '$.name'), \
                           json_extract(value, '$.category'), json_extract(value, '$.tags'), 1, $3 \
-                          from json_each($2) where true on conflict (tenant_id, code) do nothing";
+                          from json_each($2, '$') where true on conflict (tenant_id, code) do nothing";
     const IDS: &str = "select code, id from products \
                        where tenant_id = $1 and code in (select value from json_each($2))";
     let ctx = tx.ctx().clone();
@@ -127,7 +127,7 @@ async fn insert_skus(
     const INSERT: &str = "insert into skus (tenant_id, code, product_id, name, price, price_derived, version, created_at) \
                           select $1, json_extract(value, '$.code'), json_extract(value, '$.product'), \
                           json_extract(value, '$.name'), cast(json_extract(value, '$.price') as bigint), 1, 1, $3 \
-                          from json_each($2)";
+                          from json_each($2, '$')";
     let row = |(place, product, code): &(usize, ProductId, String)| {
         let sku = &skus[*place];
         json!({ "code": code, "product": product, "name": sku.name, "price": sku.price })

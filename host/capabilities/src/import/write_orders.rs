@@ -157,14 +157,14 @@ async fn insert(tx: &mut Tx, orders: &[serde_json::Value], lines: &[serde_json::
                                  select $1, json_extract(value, '$.id'), json_extract(value, '$.number'), \
                                  json_extract(value, '$.source'), json_extract(value, '$.customer'), \
                                  cast(json_extract(value, '$.placed_at') as bigint), json_extract(value, '$.currency'), \
-                                 0, 0, 0, 0, 'completed', '{\"calls\":[]}' from json_each($2)";
+                                 0, 0, 0, 0, 'completed', '{\"calls\":[]}' from json_each($2, '$')";
     const INSERT_LINES: &str = "insert into order_lines (tenant_id, order_id, position, sku, name, quantity, unit_price, \
                                 unit_price_derived, discount, total, source_row) \
                                 select $1, json_extract(value, '$.order'), cast(json_extract(value, '$.position') as bigint), \
                                 s.code, s.name, cast(json_extract(value, '$.quantity') as bigint), \
                                 cast(json_extract(value, '$.unit_price') as bigint), 1, 0, \
                                 cast(json_extract(value, '$.total') as bigint), json_extract(value, '$.source_row') \
-                                from json_each($2) cross join skus s \
+                                from json_each($2, '$') cross join skus s \
                                 where s.tenant_id = $1 and s.code = json_extract(value, '$.sku')";
     tx.query(INSERT_ORDERS).json(orders).execute().await?;
     for some in lines.chunks(LINES) {

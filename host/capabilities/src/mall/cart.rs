@@ -226,7 +226,7 @@ pub(super) fn unknown_sku(index: usize) -> CapabilityError {
 async fn insert_lines(tx: &mut Tx, id: CartId, lines: &[CartLine]) -> Result<(), CapabilityError> {
     const INSERT: &str = "insert into cart_lines (tenant_id, cart_id, position, sku, quantity) \
                           select $1, $2, cast(json_extract(value, '$.position') as bigint), json_extract(value, '$.sku'), \
-                          cast(json_extract(value, '$.quantity') as bigint) from json_each($3)";
+                          cast(json_extract(value, '$.quantity') as bigint) from json_each($3, '$')";
     let rows: Vec<_> = lines
         .iter()
         .enumerate()

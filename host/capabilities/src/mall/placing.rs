@@ -209,7 +209,7 @@ async fn insert(tx: &mut Tx, order: &Order, trace: &Trace) -> Result<(), Capabil
                          json_extract(value, '$.name'), cast(json_extract(value, '$.quantity') as bigint), \
                          cast(json_extract(value, '$.unit_price') as bigint), 0, \
                          cast(json_extract(value, '$.discount') as bigint), cast(json_extract(value, '$.total') as bigint) \
-                         from json_each($3)";
+                         from json_each($3, '$')";
     let head = &order.head;
     let statement = tx.query(ORDER).text(head.id).bind(&head.number).bind(&head.source).opt_text(head.quote);
     let statement = statement.opt_text(head.cart).opt_text(head.customer).bind(head.placed_at).text(head.currency);

@@ -89,7 +89,7 @@ pub(super) async fn dead_letters_put(tx: &mut Tx, letters: &[DeadLetter]) -> Res
                        json_extract(value, '$.event'), json_extract(value, '$.kind'), json_extract(value, '$.key'), \
                        cast(json_extract(value, '$.seq') as bigint), cast(json_extract(value, '$.attempts') as bigint), \
                        json_extract(value, '$.code'), json_extract(value, '$.message'), json_extract(value, '$.state'), \
-                       cast(json_extract(value, '$.at') as bigint) from json_each($2)";
+                       cast(json_extract(value, '$.at') as bigint) from json_each($2, '$')";
     let row = |letter: &DeadLetter| {
         json!({
             "id": letter.id, "subscription": letter.subscription, "event": letter.event, "kind": letter.kind,

@@ -8,6 +8,25 @@ use heptad_store::{Row, StoreError, Tx};
 use crate::PlatformError;
 use crate::plugin_log::plugin_logs_fill;
 
+/// A statement that finds the event `e` of each of some rows, for SQLite and for PostgreSQL. What PostgreSQL knows of a tenant
+/// is some minutes old, and of a new one it thinks that it has a single event: joined, all of the tenant's events would be
+/// read for a handful of rows. A subquery that it may not take apart (`offset 0`) finds each of them by its key.
+macro_rules! with_events {
+    ($select:literal, $of:literal, $then:literal) => {
+        (
+            concat!($select, " join events e on e.tenant_id = $1 and e.id = ", $of, " ", $then),
+            concat!(
+                $select,
+                " cross join lateral (select * from events where tenant_id = $1 and id = ",
+                $of,
+                " offset 0) e ",
+                $then
+            ),
+        )
+    };
+}
+pub(super) use with_events;
+
 pub(super) fn event(row: &Row) -> Result<Event, StoreError> {
     Ok(Event {
         id: row.parse("id")?,

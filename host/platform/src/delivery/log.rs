@@ -101,7 +101,7 @@ pub async fn deliveries_put(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), 
                        json_extract(value, '$.outcome'), json_extract(value, '$.code'), json_extract(value, '$.message'), \
                        cast(json_extract(value, '$.status') as bigint), json_extract(value, '$.response'), \
                        cast(json_extract(value, '$.micros') as bigint), cast(json_extract(value, '$.at') as bigint) \
-                       from json_each($2)";
+                       from json_each($2, '$')";
     let row = |one: &Delivery| {
         json!({
             "id": one.id, "subscription": one.subscription, "event": one.event, "kind": one.kind, "key": one.key,

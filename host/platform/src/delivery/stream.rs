@@ -16,7 +16,7 @@ use heptad_model::{Event, Millis};
 use heptad_store::{PlatformTx, Row, StoreError, Tx};
 use serde_json::{Value, json};
 
-use super::event::event;
+use super::event::{event, with_events};
 use super::lane::Outgoing;
 use crate::plugin_log::plugin_logs_fill;
 
@@ -97,13 +97,13 @@ pub struct Placed {
 pub(super) async fn positions_put(tx: &mut Tx, read: &[Outgoing]) -> Result<(), StoreError> {
     const HEADS: &str = "insert into event_heads (tenant, partition, position) \
                          select $1, cast(json_extract(value, '$.partition') as bigint), \
-                         cast(json_extract(value, '$.count') as bigint) from json_each($2) where true \
+                         cast(json_extract(value, '$.count') as bigint) from json_each($2, '$') where true \
                          on conflict (tenant, partition) do update set position = event_heads.position + excluded.position \
                          returning partition, position";
     const PLACE: &str = "insert into event_positions (tenant_id, partition, position, event_id) \
                          select $1, cast(json_extract(value, '$.partition') as bigint), \
                          cast(json_extract(value, '$.position') as bigint), json_extract(value, '$.event') \
-                         from json_each($2)";
+                         from json_each($2, '$')";
     let mut counts: BTreeMap<u32, i64> = BTreeMap::new();
     for one in read {
         *counts.entry(one.partition).or_default() += 1;
@@ -138,7 +138,7 @@ pub async fn stream_end(tx: &mut Tx) -> Result<Cursor, StoreError> {
 pub async fn stream_is_broken(tx: &mut Tx, cursor: &Cursor) -> Result<bool, StoreError> {
     const BROKEN: &str = "select count(*) as broken from (select h.partition, h.position as head, \
                           cast(json_extract(c.value, '$.position') as bigint) as seen from event_heads h \
-                          join json_each($2) as c on cast(json_extract(c.value, '$.partition') as bigint) = h.partition \
+                          join json_each($2, '$') as c on cast(json_extract(c.value, '$.partition') as bigint) = h.partition \
                           where h.tenant = $1) as place where place.seen > place.head \
                           or (place.seen < place.head and not exists (select 1 from event_positions p \
                           where p.tenant_id = $1 and p.partition = place.partition and p.position = place.seen + 1))";
@@ -147,18 +147,21 @@ pub async fn stream_is_broken(tx: &mut Tx, cursor: &Cursor) -> Result<bool, Stor
 
 /// The next events after the cursor: of each partition in the order of its positions.
 pub async fn stream_read(tx: &mut Tx, cursor: &Cursor, most: u32) -> Result<Vec<Placed>, StoreError> {
-    // What a partition gives is always its next ones, wherever the limit cuts.
-    const READ: &str = "select p.partition, p.position, e.id, e.kind, e.schema_version, e.key, e.seq, e.at, e.actor, \
-                        e.causation, e.correlation, e.depth, e.traceparent, e.target, e.data from json_each($2) as c \
-                        join event_positions p on p.tenant_id = $1 \
-                        and p.partition = cast(json_extract(c.value, '$.partition') as bigint) \
-                        and p.position > cast(json_extract(c.value, '$.position') as bigint) \
-                        join events e on e.tenant_id = $1 and e.id = p.event_id \
-                        order by p.position - cast(json_extract(c.value, '$.position') as bigint), p.partition limit $3";
+    // The places come first: else SQLite looks through them for each position of the tenant. What a partition gives is
+    // always its next ones, wherever the limit cuts.
+    const READ: (&str, &str) = with_events!(
+        "with seen as materialized (select cast(json_extract(value, '$.partition') as bigint) as partition, \
+         cast(json_extract(value, '$.position') as bigint) as position from json_each($2, '$')) \
+         select p.partition, p.position, e.id, e.kind, e.schema_version, e.key, e.seq, e.at, e.actor, e.causation, \
+         e.correlation, e.depth, e.traceparent, e.target, e.data from seen join event_positions p on p.tenant_id = $1 \
+         and p.partition = seen.partition and p.position > seen.position and p.position <= seen.position + $3",
+        "p.event_id",
+        "order by p.position - seen.position, p.partition limit $3"
+    );
     let read = |row: &Row| {
         Ok(Placed { partition: row.count("partition")?, position: row.int("position")?, event: event(row)? })
     };
-    let mut placed = tx.query(READ).json(&cursor.rows()).bind(most).fetch_all(read).await?;
+    let mut placed = tx.query_of(READ).json(&cursor.rows()).bind(most).fetch_all(read).await?;
     let mut events: Vec<&mut Event> = placed.iter_mut().map(|placed| &mut placed.event).collect();
     plugin_logs_fill(tx, &mut events).await?;
     Ok(placed)
@@ -174,17 +177,19 @@ pub async fn stream_lengths(tx: &mut PlatformTx, tenants: &[TenantId]) -> Result
 /// Removes up to `most` positions whose events are older than this; how many there were. They go before their events do,
 /// so that a reader that is too far behind finds out.
 pub(super) async fn position_purge(tx: &mut Tx, before: Millis, most: u32) -> Result<u64, StoreError> {
-    // Of each partition the first one, by the key; nothing else is looked at while none of them is old.
-    const FIRST: &str = "select p.partition, p.position from json_each($2) as c join event_positions p on p.tenant_id = $1 \
-                         and p.partition = cast(c.value as bigint) and p.position = (select min(m.position) \
-                         from event_positions m where m.tenant_id = $1 and m.partition = cast(c.value as bigint)) \
-                         where p.event_id < $3";
-    const PURGE: &str = "delete from event_positions where tenant_id = $1 and (partition, position) in \
-                         (select p.partition, p.position from json_each($2) as c join event_positions p \
-                         on p.tenant_id = $1 and p.partition = cast(json_extract(c.value, '$.partition') as bigint) \
-                         and p.position >= cast(json_extract(c.value, '$.position') as bigint) \
-                         and p.position < $4 + cast(json_extract(c.value, '$.position') as bigint) \
-                         where p.event_id < $3 limit $4)";
+    // Of each partition the first one, by the key; nothing else is looked at while none of them is old. The partitions
+    // come first: else SQLite looks through them for each position of the tenant.
+    const FIRST: &str = "with first as materialized (select cast(c.value as bigint) as partition, \
+                         (select min(m.position) from event_positions m where m.tenant_id = $1 \
+                         and m.partition = cast(c.value as bigint)) as position from json_each($2) as c) \
+                         select p.partition, p.position from first join event_positions p on p.tenant_id = $1 \
+                         and p.partition = first.partition and p.position = first.position where p.event_id < $3";
+    const PURGE: &str = "with first as materialized (select cast(json_extract(value, '$.partition') as bigint) as partition, \
+                         cast(json_extract(value, '$.position') as bigint) as position from json_each($2, '$')) \
+                         delete from event_positions where tenant_id = $1 and (partition, position) in \
+                         (select p.partition, p.position from first join event_positions p on p.tenant_id = $1 \
+                         and p.partition = first.partition and p.position >= first.position \
+                         and p.position < first.position + $4 where p.event_id < $3 limit $4)";
     let before = EventId::floor(before);
     let partitions: Vec<u32> = (0..PARTITIONS).collect();
     let row = |row: &Row| Ok(json!({"partition": row.int("partition")?, "position": row.int("position")?}));

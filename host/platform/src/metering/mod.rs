@@ -96,7 +96,7 @@ pub async fn usage_add(tx: &mut Tx, rows: &[(UsageKey, Usage)]) -> Result<(), Pl
                        cast(json_extract(value, '$.host_calls') as bigint), \
                        cast(json_extract(value, '$.bytes_in') as bigint), \
                        cast(json_extract(value, '$.bytes_out') as bigint), \
-                       cast(json_extract(value, '$.write_micros') as bigint) from json_each($2) where true \
+                       cast(json_extract(value, '$.write_micros') as bigint) from json_each($2, '$') where true \
                        on conflict (tenant_id, hour, plugin, version, point) do update set \
                        calls = metering.calls + excluded.calls, failures = metering.failures + excluded.failures, \
                        fuel = metering.fuel + excluded.fuel, micros = metering.micros + excluded.micros, \
@@ -109,7 +109,7 @@ pub async fn usage_add(tx: &mut Tx, rows: &[(UsageKey, Usage)]) -> Result<(), Pl
                                 select $1, cast(json_extract(value, '$.hour') as bigint), json_extract(value, '$.plugin'), \
                                 json_extract(value, '$.version'), json_extract(value, '$.point'), \
                                 json_extract(value, '$.code'), cast(json_extract(value, '$.calls') as bigint) \
-                                from json_each($2) where true \
+                                from json_each($2, '$') where true \
                                 on conflict (tenant_id, hour, plugin, version, point, code) \
                                 do update set calls = metering_failures.calls + excluded.calls";
     // One statement may not write a row twice; and all who write take the rows' locks in one order.

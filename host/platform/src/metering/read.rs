@@ -83,14 +83,14 @@ pub async fn usage_read(tx: &mut Tx, ask: &UsageAsk) -> Result<Vec<UsageRow>, Pl
                         cast(sum(m.host_calls) as bigint) as host_calls, cast(sum(m.bytes_in) as bigint) as bytes_in, \
                         cast(sum(m.bytes_out) as bigint) as bytes_out, \
                         cast(sum(m.write_micros) as bigint) as write_micros \
-                        from json_each($2) p join metering m on m.tenant_id = $1 \
+                        from json_each($2, '$') p join metering m on m.tenant_id = $1 \
                         and m.hour >= cast(json_extract(p.value, '$.from') as bigint) \
                         and m.hour < cast(json_extract(p.value, '$.until') as bigint) \
                         where ($3 = '' or m.plugin = $3) and ($4 = '' or m.version = $4) and ($5 = '' or m.point = $5) \
                         group by 1, 2, 3, 4 order by 1, 2, 3, 4 limit $6";
     const FAILURES: &str = "select cast(json_extract(p.value, '$.number') as bigint) as number, f.plugin, f.version, f.point, \
                             f.code, cast(sum(f.calls) as bigint) as calls \
-                            from json_each($2) p join metering_failures f on f.tenant_id = $1 \
+                            from json_each($2, '$') p join metering_failures f on f.tenant_id = $1 \
                             and f.hour >= cast(json_extract(p.value, '$.from') as bigint) \
                             and f.hour < cast(json_extract(p.value, '$.until') as bigint) \
                             where ($3 = '' or f.plugin = $3) and ($4 = '' or f.version = $4) and ($5 = '' or f.point = $5) \

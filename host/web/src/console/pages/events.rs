@@ -91,6 +91,8 @@ struct EventRow {
     kind: String,
     key: String,
     about: Option<String>,
+    /// The name of the plugin that it is about, which says more than the id of an install.
+    plugin: Option<String>,
     by: String,
     /// What a plugin logged, if it tells of that.
     lines: Vec<String>,
@@ -104,6 +106,7 @@ impl EventRow {
             title: telling::title(shop.locale(), &event.kind),
             kind: event.kind.clone(),
             about: telling::about(shop, &event.kind, &event.key),
+            plugin: event.data["plugin"].as_str().filter(|name| *name != event.key).map(str::to_owned),
             key: event.key.clone(),
             by: actor(shop, &event.actor, installs).0,
             lines: event

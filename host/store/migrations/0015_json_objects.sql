@@ -1,0 +1,2 @@
+-- Nothing in the tables: the functions by which PostgreSQL reads lists of objects are made by the migrator, and from this
+-- number on they are there.
