@@ -1,7 +1,7 @@
 //! Where SQLite and PostgreSQL differ: how a transaction begins, session settings, and which errors mean "try again".
 //!
-//! Lists go into a statement as one JSON parameter, read by `json_each`, and the members of its objects by
-//! `json_extract(value, '$.name')`: SQLite has these functions, and the migrator makes them for PostgreSQL.
+//! Lists go into a statement as one JSON parameter, read by `json_each($n)`; lists of objects by `json_each($n, '$')`, and
+//! their members by `json_extract(value, '$.name')`: SQLite has these functions, and the migrator makes them for PostgreSQL.
 
 use sqlx::error::DatabaseError;
 

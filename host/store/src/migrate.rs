@@ -42,7 +42,8 @@ const LOCK: &str = "select pg_advisory_xact_lock(4711004711)";
 /// PostgreSQL reads a JSON list the way SQLite does, so that statements need no dialect: `json_each($n)` a list of texts or
 /// numbers; `json_each($n, '$')` a list of objects, whose members `json_extract(value, '$.name')` picks. What comes back is
 /// text here, so numbers are cast. Objects are parsed once, however many of their members are picked. A function that is
-/// strict would not be inlined, and the planner would think of a thousand rows.
+/// strict would not be inlined, and the planner would think of a thousand rows. The last one is for the binary before this
+/// one, which goes on while processes are replaced.
 const POSTGRES_JSON: &str = "\
     create or replace function json_each(list text) returns table (value text) \
     language sql immutable parallel safe as 'select json_array_elements_text(list::json)'; \
