@@ -9,7 +9,7 @@ use heptad_model::collection::{Collection, IndexValue, MAX_DOCUMENT, MAX_ID};
 use heptad_model::id::InstallId;
 use heptad_model::page::PageError;
 use heptad_model::{Limit, Page, PageRequest};
-use heptad_store::{Row, StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx, by_keys};
 use serde_json::{Value, json};
 
 use crate::PlatformError;
@@ -91,10 +91,12 @@ pub async fn document_get(
     collection: &Collection,
     ids: &[String],
 ) -> Result<Vec<Document>, PlatformError> {
-    const GET: &str = "select id, body, version from plugin_documents where tenant_id = $1 and install_id = $2 \
-                       and collection = $3 and id in (select value from json_each($4))";
+    const GET: (&str, &str) = by_keys!(
+        "select id, body, version from plugin_documents where tenant_id = $1 and install_id = $2 and collection = $3 and id",
+        "$4"
+    );
     check_ids(ids.iter())?;
-    let found = tx.query(GET).text(install).bind(&collection.name).json(ids).fetch_all(document).await?;
+    let found = tx.query_of(GET).text(install).bind(&collection.name).json(ids).fetch_all(document).await?;
     let mut found: HashMap<String, Document> =
         found.into_iter().map(|document| (document.id.clone(), document)).collect();
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
@@ -290,11 +292,13 @@ async fn held(
     collection: &Collection,
     ids: &[&String],
 ) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
-    const HELD: &str = "select id, version, cast(octet_length(id) + octet_length(body) as bigint) as bytes \
-                        from plugin_documents where tenant_id = $1 and install_id = $2 and collection = $3 \
-                        and id in (select value from json_each($4))";
+    const HELD: (&str, &str) = by_keys!(
+        "select id, version, cast(octet_length(id) + octet_length(body) as bigint) as bytes from plugin_documents \
+         where tenant_id = $1 and install_id = $2 and collection = $3 and id",
+        "$4"
+    );
     let read = |row: &Row| Ok((row.text("id")?, (row.int("version")?, row.int("bytes")?)));
-    let held = tx.query(HELD).text(install).bind(&collection.name).json(ids).fetch_all(read).await?;
+    let held = tx.query_of(HELD).text(install).bind(&collection.name).json(ids).fetch_all(read).await?;
     Ok(held.into_iter().collect())
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use heptad_model::id::InstallId;
 use heptad_model::{Limit, Page, PageRequest};
-use heptad_store::{Row, StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx, by_keys};
 
 use crate::PlatformError;
 use crate::install::install_near_post;
@@ -30,12 +30,12 @@ pub struct KvEntry {
 
 /// The entries with these keys, in the order asked for; absent keys, and a key's repetition, are left out.
 pub async fn kv_get(tx: &mut Tx, install: InstallId, keys: &[String]) -> Result<Vec<KvEntry>, PlatformError> {
-    const GET: &str = "select key, value from plugin_kv where tenant_id = $1 and install_id = $2 \
-                       and key in (select value from json_each($3))";
+    const GET: (&str, &str) =
+        by_keys!("select key, value from plugin_kv where tenant_id = $1 and install_id = $2 and key", "$3");
     let stored = stored_keys(keys.iter())?;
     let read = |row: &Row| Ok((row.text("key")?, row.bytes("value")?));
     let mut found: BTreeMap<String, Vec<u8>> =
-        tx.query(GET).text(install).json(&stored).fetch_all(read).await?.into_iter().collect();
+        tx.query_of(GET).text(install).json(&stored).fetch_all(read).await?.into_iter().collect();
     let entry = |(key, stored): (&String, &String)| Some(KvEntry { key: key.clone(), value: found.remove(stored)? });
     Ok(keys.iter().zip(&stored).filter_map(entry).collect())
 }
@@ -160,10 +160,13 @@ struct Held {
 
 /// What is there of these keys now. A stored key has two digits a byte.
 async fn held(tx: &mut Tx, install: InstallId, stored: &[String]) -> Result<Held, StoreError> {
-    const HELD: &str = "select count(*) as entries, cast(coalesce(sum(length(value) + length(key) / 2), 0) as bigint) as bytes \
-                        from plugin_kv where tenant_id = $1 and install_id = $2 and key in (select value from json_each($3))";
-    let read = |row: &Row| Ok(Held { entries: row.count("entries")? as usize, bytes: row.int("bytes")? });
-    tx.query(HELD).text(install).json(stored).fetch_one(read).await
+    const HELD: (&str, &str) = by_keys!(
+        "select cast(length(value) + length(key) / 2 as bigint) as bytes from plugin_kv \
+         where tenant_id = $1 and install_id = $2 and key",
+        "$3"
+    );
+    let held = tx.query_of(HELD).text(install).json(stored).fetch_all(|row| row.int("bytes")).await?;
+    Ok(Held { entries: held.len(), bytes: held.iter().sum() })
 }
 
 /// The keys as they stand in the table, if each and their number are allowed.

@@ -5,6 +5,31 @@
 
 use sqlx::error::DatabaseError;
 
+/// A statement that finds rows by a list of keys, for SQLite and for PostgreSQL: what is selected up to the column of the key,
+/// the parameter with the list, and what may follow, such as an order. For [`crate::Tx::query_of`].
+///
+/// What PostgreSQL knows of a tenant is some minutes old, and of a new one it thinks that it has a single row: it would look
+/// through the list for each row of the tenant. A subquery that it may not take apart (`offset 0`) finds each key by the index.
+#[macro_export]
+macro_rules! by_keys {
+    ($select:literal, $list:literal) => {
+        $crate::by_keys!($select, $list, "")
+    };
+    ($select:literal, $list:literal, $then:literal) => {
+        (
+            concat!($select, " in (select value from json_each(", $list, ")) ", $then),
+            concat!(
+                "select found.* from (select distinct value from json_each(",
+                $list,
+                ")) wanted cross join lateral (",
+                $select,
+                " = wanted.value offset 0) found ",
+                $then
+            ),
+        )
+    };
+}
+
 /// Which database serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {

@@ -4,15 +4,17 @@
 //! A task of its own holds the connection and lends it to one member after the other as a [`Turn`]; the member's
 //! closure runs in its caller's task, in a savepoint. Whatever ends it early (an error, a panic, a caller that has
 //! gone) drops the turn, and that brings the connection back and undoes the savepoint. What a member keeps is answered
-//! only when the commit of the whole group has succeeded. If it fails, nothing of the group is there, and each member
-//! runs again, alone.
+//! only when the commit of the whole group has succeeded. What the members tell is written once before it, those who tell
+//! the same tenant together. If any of that fails, nothing of the group is there, and each member runs again, alone.
 //!
 //! Nobody waits for a group to fill: it ends when nobody else is waiting, so a lone writer commits at once.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use heptad_model::id::TenantId;
 use sqlx::any::{AnyArguments, AnyConnectOptions};
 use sqlx::{AnyConnection, Connection as _};
 use tokio::sync::{mpsc, oneshot};
@@ -20,7 +22,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::StoreError;
 use crate::dialect::Dialect;
-use crate::statement::Counter;
+use crate::outbox::{Telling, Told, outbox_put};
+use crate::statement::{Counter, Session};
 
 /// The most members of a group.
 const MEMBERS: usize = 64;
@@ -55,19 +58,26 @@ struct Ask {
     turn: oneshot::Sender<Result<(Turn, Scope), StoreError>>,
 }
 
-/// Where a member learns whether the commit succeeded.
-type Answer = oneshot::Sender<Result<(), StoreError>>;
+/// A member that keeps what it did.
+struct Kept {
+    /// What it wants to tell.
+    tellings: Vec<Telling>,
+    /// What it has told.
+    told: Vec<Told>,
+    /// Where it learns whether the commit succeeded.
+    answer: oneshot::Sender<Result<Vec<Told>, StoreError>>,
+}
 
 impl Writers {
     /// Connects, and begins to serve those who write; each waits at most `patience` for its turn.
     pub(crate) async fn open(
         options: AnyConnectOptions,
         patience: Duration,
-        commits: Counter,
+        (statements, commits): (Counter, Counter),
     ) -> Result<Self, StoreError> {
-        let connection = connect(&options).await?;
+        let connection = Some(connect(&options).await?);
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(Server { options, connection: Some(connection), waiting, next: None, commits }.run());
+        tokio::spawn(Server { options, connection, waiting, next: None, statements, commits }.run());
         Ok(Self { queue, patience })
     }
 
@@ -114,8 +124,8 @@ pub(crate) type Scope = oneshot::Sender<Infallible>;
 
 struct Returned {
     connection: AnyConnection,
-    /// Who wants to know of the commit; `None` undoes.
-    kept: Option<Answer>,
+    /// `None` undoes.
+    kept: Option<Kept>,
 }
 
 impl Turn {
@@ -124,14 +134,14 @@ impl Turn {
         self.connection.as_mut().expect("only giving it back takes it")
     }
 
-    /// Gives the connection back and waits for the commit of the group.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+    /// Gives the connection back and waits for the commit of the group, and of what this member tells in it.
+    pub(crate) async fn commit(mut self, tellings: Vec<Telling>) -> Result<Vec<Told>, StoreError> {
         let (answer, committed) = oneshot::channel();
-        self.give_back(Some(answer));
+        self.give_back(Some(Kept { tellings, told: Vec::new(), answer }));
         committed.await.map_err(|_| closed())?
     }
 
-    fn give_back(&mut self, kept: Option<Answer>) {
+    fn give_back(&mut self, kept: Option<Kept>) {
         if let (Some(connection), Some(back)) = (self.connection.take(), self.back.take()) {
             // Where the task is gone, the connection falls here, and SQLite rolls back.
             let _ = back.send(Returned { connection, kept });
@@ -153,6 +163,7 @@ struct Server {
     waiting: mpsc::Receiver<Message>,
     /// Taken from the queue, but not for the group that was open.
     next: Option<Message>,
+    statements: Counter,
     commits: Counter,
 }
 
@@ -206,16 +217,38 @@ impl Server {
             };
         }
         if ended.is_ok() {
+            ended = self.tell(&mut kept).await;
+        }
+        if ended.is_ok() {
             ended = self.execute(if kept.is_empty() { ROLLBACK } else { COMMIT }).await;
         }
         self.settle(members, kept, ended).await;
     }
 
+    /// Writes what the members tell, tenant by tenant.
+    async fn tell(&mut self, kept: &mut [Kept]) -> Result<(), StoreError> {
+        let mut by_tenant: BTreeMap<TenantId, (Vec<usize>, Vec<Telling>)> = BTreeMap::new();
+        for (member, kept) in kept.iter_mut().enumerate() {
+            for telling in kept.tellings.drain(..) {
+                let (members, tellings) = by_tenant.entry(telling.ctx.tenant().id).or_default();
+                members.push(member);
+                tellings.push(telling);
+            }
+        }
+        for (tenant, (members, tellings)) in by_tenant {
+            let connection = self.connection.as_mut().ok_or_else(closed)?;
+            let mut session = Session { connection, dialect: Dialect::Sqlite, counter: &self.statements };
+            let told = outbox_put(&mut session, tenant, tellings).await?;
+            members.into_iter().zip(told).for_each(|(member, told)| kept[member].told.push(told));
+        }
+        Ok(())
+    }
+
     /// Tells those who kept something what became of it. Whoever has gone meanwhile has written, or not, all the same.
-    async fn settle(&mut self, members: usize, kept: Vec<Answer>, ended: Result<(), StoreError>) {
+    async fn settle(&mut self, members: usize, kept: Vec<Kept>, ended: Result<(), StoreError>) {
         let Err(error) = ended else {
             self.commits.fetch_add(u64::from(!kept.is_empty()), Ordering::Relaxed);
-            kept.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
+            kept.into_iter().for_each(|kept| drop(kept.answer.send(Ok(kept.told))));
             return;
         };
         tracing::debug!(members, %error, "a group of {members} was not committed: {error}");
@@ -223,7 +256,7 @@ impl Server {
         self.disconnect().await;
         match kept {
             kept if members > 1 => again(kept, &error),
-            mut kept => drop(kept.pop().map(|answer| answer.send(Err(error)))),
+            mut kept => drop(kept.pop().map(|kept| kept.answer.send(Err(error)))),
         }
     }
 
@@ -242,7 +275,7 @@ impl Server {
     }
 
     /// Lends the connection to a member, and undoes its savepoint unless it kept what it did.
-    async fn member(&mut self, ask: Ask, kept: &mut Vec<Answer>) -> Result<(), StoreError> {
+    async fn member(&mut self, ask: Ask, kept: &mut Vec<Kept>) -> Result<(), StoreError> {
         let (back, mut returned) = oneshot::channel();
         let (scope, mut over) = oneshot::channel();
         let turn = Turn { connection: self.connection.take(), back: Some(back) };
@@ -257,12 +290,12 @@ impl Server {
                 (returned.await, true)
             }
         };
-        let Returned { connection, kept: answer } = returned.map_err(|_| StoreError::Leaked)?;
+        let Returned { connection, kept: keeps } = returned.map_err(|_| StoreError::Leaked)?;
         self.connection = Some(connection);
-        match answer {
+        match keeps {
             _ if leaked => Err(StoreError::Leaked),
-            Some(answer) => {
-                kept.push(answer);
+            Some(keeps) => {
+                kept.push(keeps);
                 Ok(())
             }
             None => self.execute(UNDO).await,
@@ -289,8 +322,8 @@ impl Server {
 }
 
 /// Tells members that nothing of their group is there, by whosever fault: each is to run again, alone.
-fn again(kept: Vec<Answer>, error: &StoreError) {
-    for answer in kept {
-        let _ = answer.send(Err(StoreError::Group(error.to_string())));
+fn again(kept: Vec<Kept>, error: &StoreError) {
+    for kept in kept {
+        let _ = kept.answer.send(Err(StoreError::Group(error.to_string())));
     }
 }

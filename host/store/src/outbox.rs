@@ -1,8 +1,8 @@
 //! The outbox: what a transaction tells is written with it, and leaves after it.
 //!
-//! [`Tx::emit`] puts an event aside; the store writes all of a transaction's events just before it commits, with three
-//! statements however many they are. The place of an event among those of its key is taken there, in the writing
-//! transaction, so that order belongs to the database.
+//! [`Tx::emit`] puts an event aside; just before the commit all that a transaction tells a tenant is written, with three
+//! statements however many events they are; on SQLite those who share a commit share these too. The place of an event among
+//! those of its key is taken there, in the writing transaction, so that order belongs to the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use heptad_model::id::TenantId;
 use heptad_model::{Actor, Ctx, Event, NewEvent, Origin, Tenant};
 use serde_json::json;
 
+use crate::statement::Session;
 use crate::tx::Addressed;
 use crate::{PlatformTx, StoreError, Tx};
 
@@ -38,15 +39,28 @@ impl PlatformTx {
     }
 }
 
-/// The events of each tenant, in the context in which they are told. The tenants come in the order of their ids, as the keys
-/// of each do in [`outbox_put`]: those who tell the same tenants never wait for each other in a ring.
+/// What a transaction tells a tenant, in the context in which it is told.
+pub(crate) struct Telling {
+    pub(crate) ctx: Ctx,
+    events: Vec<NewEvent>,
+}
+
+/// What a tenant was told.
+pub(crate) struct Told {
+    pub(crate) ctx: Ctx,
+    pub(crate) events: Vec<Event>,
+}
+
+/// What each tenant is told. The tenants come in the order of their ids, as the keys of each do in [`outbox_put`]: those who
+/// tell the same tenants never wait for each other in a ring.
 pub(crate) fn outbox_of_each(
     origin: &Origin,
     bound: Option<&Ctx>,
     events: Vec<Addressed>,
-) -> Vec<(Ctx, Vec<NewEvent>)> {
-    let mut each: BTreeMap<TenantId, (Ctx, Vec<NewEvent>)> = BTreeMap::new();
+) -> Result<Vec<Telling>, StoreError> {
+    let mut each: BTreeMap<TenantId, Telling> = BTreeMap::new();
     for Addressed { tenant, event } in events {
+        check(&event)?;
         let ctx = || match bound {
             Some(own) if own.tenant().id == tenant.id => own.clone(),
             _ => {
@@ -54,9 +68,9 @@ pub(crate) fn outbox_of_each(
                 Origin::new(Actor::System("platform".to_owned()), locale, env).for_tenant(tenant.clone())
             }
         };
-        each.entry(tenant.id).or_insert_with(|| (ctx(), Vec::new())).1.push(event);
+        each.entry(tenant.id).or_insert_with(|| Telling { ctx: ctx(), events: Vec::new() }).events.push(event);
     }
-    each.into_values().collect()
+    Ok(each.into_values().collect())
 }
 
 /// Lets keys that are new begin above this number. Called in the transaction that marks keys of which nothing is kept any
@@ -68,8 +82,12 @@ pub async fn key_floor_raise(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
     tx.query(RAISE).bind(seq).execute().await.map(drop)
 }
 
-/// Writes the events; they come back with their places.
-pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<Event>, StoreError> {
+/// Writes what some transactions tell one tenant, in their order; the events of each come back with their places.
+pub(crate) async fn outbox_put(
+    session: &mut Session<'_>,
+    tenant: TenantId,
+    tellings: Vec<Telling>,
+) -> Result<Vec<Told>, StoreError> {
     // A key that is new, or was removed when nothing was kept of it, begins above all numbers that were removed.
     const SEQ: &str = "insert into event_keys (tenant_id, key, seq) \
                        select $1, json_extract(value, '$.key'), cast(json_extract(value, '$.count') as bigint) \
@@ -90,37 +108,39 @@ pub(crate) async fn outbox_put(mut tx: Tx, events: Vec<NewEvent>) -> Result<Vec<
     const OUTBOX: &str = "insert into outbox (tenant, partition, key, seq, event_id) \
                           select $1, cast(json_extract(value, '$.partition') as bigint), json_extract(value, '$.key'), \
                           cast(json_extract(value, '$.seq') as bigint), json_extract(value, '$.id') from json_each($2, '$')";
+    let tenant = tenant.to_string();
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-    for event in &events {
-        check(event)?;
+    for event in tellings.iter().flat_map(|telling| &telling.events) {
         *counts.entry(&event.key).or_default() += 1;
     }
     let keys: Vec<_> = counts.iter().map(|(key, count)| json!({"key": key, "count": count})).collect();
-    let last = tx.query(SEQ).json(&keys).fetch_all(|row| Ok((row.text("key")?, row.int("seq")?))).await?;
+    let seq = session.statement(SEQ).bind(&tenant).json(&keys);
+    let last = seq.fetch_all(|row| Ok((row.text("key")?, row.int("seq")?))).await?;
     let mut next: BTreeMap<String, i64> = last
         .into_iter()
         .map(|(key, last)| (counts.get(key.as_str()).map_or(last, |count| last - count + 1), key))
         .map(|(first, key)| (key, first))
         .collect();
-    let ctx = tx.ctx().clone();
-    let placed = events.into_iter().map(|event| {
-        let seq = next.entry(event.key.clone()).or_default();
-        let placed = event.placed(ctx.origin(), *seq);
-        *seq += 1;
-        placed
-    });
-    let placed: Vec<Event> = placed.collect();
-    let tenant = ctx.tenant().id.to_string();
+    let mut told = |Telling { ctx, events }| {
+        let placed = events.into_iter().map(|event: NewEvent| {
+            let seq = next.entry(event.key.clone()).or_default();
+            let placed = event.placed(ctx.origin(), *seq);
+            *seq += 1;
+            placed
+        });
+        Told { events: placed.collect(), ctx }
+    };
+    let told: Vec<Told> = tellings.into_iter().map(&mut told).collect();
     let row = |event: &Event| {
         let mut row = json!(event);
         row["partition"] = partition(&tenant, &event.key).into();
         row["data"] = event.data.to_string().into();
         row
     };
-    let rows: Vec<_> = placed.iter().map(row).collect();
-    tx.query(EVENTS).json(&rows).execute().await?;
-    tx.platform_query(OUTBOX).bind(&tenant).json(&rows).execute().await?;
-    Ok(placed)
+    let rows: Vec<_> = told.iter().flat_map(|told| &told.events).map(row).collect();
+    session.statement(EVENTS).bind(&tenant).json(&rows).execute().await?;
+    session.statement(OUTBOX).bind(&tenant).json(&rows).execute().await?;
+    Ok(told)
 }
 
 /// The bounds of what plugins emit are held where they emit; this is the last wall.

@@ -49,13 +49,33 @@ bind! {
 /// Counts statements, for metrics and for the tests that bound them.
 pub(crate) type Counter = Arc<AtomicU64>;
 
+/// A connection that runs statements.
+pub(crate) struct Session<'c> {
+    pub(crate) connection: &'c mut AnyConnection,
+    pub(crate) dialect: Dialect,
+    pub(crate) counter: &'c AtomicU64,
+}
+
+impl<'c> Session<'c> {
+    /// A statement; parameters begin with `$1`.
+    pub(crate) fn statement(&mut self, sql: &'static str) -> Statement<'_> {
+        Session { connection: self.connection, dialect: self.dialect, counter: self.counter }.into_statement(sql)
+    }
+
+    /// The last statement.
+    pub(crate) fn into_statement(self, sql: &'static str) -> Statement<'c> {
+        let Self { connection, dialect, counter } = self;
+        Statement { connection, dialect, counter, sql, arguments: Ok(AnyArguments::default()) }
+    }
+}
+
 /// A statement being made; the parameters are bound in their order.
 pub struct Statement<'t> {
-    pub(crate) connection: &'t mut AnyConnection,
-    pub(crate) dialect: Dialect,
-    pub(crate) counter: &'t AtomicU64,
-    pub(crate) sql: &'static str,
-    pub(crate) arguments: Result<AnyArguments, StoreError>,
+    connection: &'t mut AnyConnection,
+    dialect: Dialect,
+    counter: &'t AtomicU64,
+    sql: &'static str,
+    arguments: Result<AnyArguments, StoreError>,
 }
 
 impl<'t> Statement<'t> {

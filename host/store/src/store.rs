@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::group::{Scope, Writers};
 use crate::observe::{self, Observed};
 use crate::open::OpenTx;
-use crate::outbox::{outbox_of_each, outbox_put};
+use crate::outbox::{Telling, Told, outbox_of_each, outbox_put};
 use crate::statement::Counter;
 use crate::tx::{Addressed, Held, PlatformTx, Returned, Running, Slot, Tx};
 
@@ -30,6 +30,10 @@ const BRIEF: Duration = Duration::from_secs(1);
 
 /// The pause between two attempts to reach a database that is away.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// How many statements a connection to PostgreSQL keeps prepared, in a parameter of its URL. There are some 450; of those that
+/// do not fit, each is parsed and planned anew.
+const STATEMENTS: &str = "statement-cache-capacity";
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -98,14 +102,18 @@ impl Store {
         let failed = |error| StoreError::of(dialect, error);
         let url = match dialect {
             Dialect::Sqlite if !options.url.contains('?') => format!("{}?mode=rwc", options.url),
+            Dialect::Postgres if !options.url.contains(STATEMENTS) => {
+                format!("{}{}{STATEMENTS}=500", options.url, if options.url.contains('?') { '&' } else { '?' })
+            }
             _ => options.url.clone(),
         };
         let connect: AnyConnectOptions = url.parse().map_err(failed)?;
-        let commits = Counter::default();
+        let (statements, commits) = (Counter::default(), Counter::default());
         let (readers, writing) = match dialect {
             Dialect::Sqlite => {
                 // The writer first: it makes the file, and only one connection ever asks for the write lock.
-                let writers = Writers::open(connect.clone(), options.acquire_timeout, commits.clone()).await?;
+                let counters = (statements.clone(), commits.clone());
+                let writers = Writers::open(connect.clone(), options.acquire_timeout, counters).await?;
                 let readers = snapshots(pool()).connect_with(connect).await.map_err(failed)?;
                 (readers, Writing::Grouped(writers))
             }
@@ -114,7 +122,7 @@ impl Store {
                 (shared.clone(), Writing::Pooled(shared))
             }
         };
-        let (statements, away, listener) = (Counter::default(), Arc::default(), Arc::default());
+        let (away, listener) = (Arc::default(), Arc::default());
         Ok(Self { dialect, readers, writing, statements, commits, away, listener })
     }
 
@@ -304,25 +312,35 @@ impl Store {
         &self,
         origin: &Origin,
         bound: Option<&Ctx>,
-        mut held: Held,
+        held: Held,
         events: Vec<Addressed>,
     ) -> Result<(), StoreError> {
+        let tellings = outbox_of_each(origin, bound, events)?;
+        let told = match held {
+            Held::Member(turn) => turn.commit(tellings).await?,
+            held => self.tell(bound, held, tellings).await?,
+        };
+        if let Some(listener) = self.listener.get() {
+            told.iter().for_each(|told| listener(&told.ctx, &told.events));
+        }
+        Ok(())
+    }
+
+    /// Writes what a transaction tells, whose commit is its own, and commits.
+    async fn tell(&self, bound: Option<&Ctx>, mut held: Held, tellings: Vec<Telling>) -> Result<Vec<Told>, StoreError> {
         let (mut told, mut binds) = (Vec::new(), bound.map(|bound| bound.tenant().id));
-        for (ctx, events) in outbox_of_each(origin, bound, events) {
+        for telling in tellings {
             let (slot, mut running) = Running::new(held, None, self.dialect, self.statements.clone());
-            let tenant = ctx.tenant().id;
+            let tenant = telling.ctx.tenant().id;
             if binds.replace(tenant) != Some(tenant) {
                 running.bind_tenant(tenant.to_string()).await?;
             }
-            let placed = outbox_put(Tx::new(running, ctx.clone()), events).await?;
+            told.extend(outbox_put(&mut running.session(), tenant, vec![telling]).await?);
+            drop(running);
             held = slot.take().ok_or(StoreError::Leaked)?.held;
-            told.push((ctx, placed));
         }
         self.end(held).await?;
-        if let Some(listener) = self.listener.get() {
-            told.iter().for_each(|(ctx, placed)| listener(ctx, placed));
-        }
-        Ok(())
+        Ok(told)
     }
 
     async fn finish(&self, slot: &Slot) -> Result<(), StoreError> {
@@ -339,7 +357,7 @@ impl Store {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            Held::Member(turn) => turn.commit().await,
+            Held::Member(turn) => turn.commit(Vec::new()).await.map(drop),
         }
     }
 

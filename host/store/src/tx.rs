@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use heptad_model::{Ctx, NewEvent, Tenant};
-use sqlx::any::AnyArguments;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::dialect::Dialect;
 use crate::group::{Scope, Turn};
-use crate::statement::{Bind, Counter, Statement};
+use crate::statement::{Bind, Counter, Session, Statement};
 
 /// A transaction on its connection.
 pub(crate) enum Held {
@@ -77,14 +76,14 @@ impl Running {
         (slot, Self { held: Some(held), events: Vec::new(), place, dialect, counter })
     }
 
+    /// Its connection.
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        let connection = self.held.as_mut().expect("only `drop` takes the transaction").connection();
+        Session { connection, dialect: self.dialect, counter: &self.counter }
+    }
+
     fn statement(&mut self, sql: &'static str) -> Statement<'_> {
-        Statement {
-            connection: self.held.as_mut().expect("only `drop` takes the transaction").connection(),
-            dialect: self.dialect,
-            counter: &self.counter,
-            sql,
-            arguments: Ok(AnyArguments::default()),
-        }
+        self.session().into_statement(sql)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use heptad_model::id::TenantId;
-use heptad_model::{Actor, Ctx, Currency, Env, Locale, Origin, Tenant};
+use heptad_model::{Actor, Ctx, Currency, Env, EventType, Locale, Origin, Tenant};
 use heptad_store::dialect::Dialect;
 use heptad_store::testing::TestDatabase;
 use heptad_store::{Store, StoreError, Tx};
@@ -174,6 +174,44 @@ async fn members_run_in_the_order_in_which_they_asked_and_an_error_undoes_its_ow
     const CHANGED: &str = "select count(*) as n from counters where tenant_id = $1 and value <> 1";
     let changed = async |mut tx: Tx| tx.query(CHANGED).fetch_one(|row| row.int("n")).await;
     assert_eq!(shop.store.read(&shop.ctx, changed).await.map_err(|error: StoreError| error).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_the_members_of_a_group_tell_is_written_together_in_their_order() {
+    const TELLERS: u64 = 4;
+    let shop = Shop::new().await;
+    let heard: Arc<Mutex<Vec<i64>>> = Arc::default();
+    let hears = heard.clone();
+    shop.store.on_events(move |_, events| hears.lock().unwrap().extend(events.iter().map(|event| event.seq)));
+    for round in 0..ROUNDS {
+        let before = shop.store.statement_count();
+        let (first, gate) = shop.held(&format!("first-{round}")).await;
+        let tell = |keeps: bool| {
+            let shop = shop.clone();
+            tokio::spawn(async move {
+                let tell = async |mut tx: Tx| {
+                    tx.emit(EventType::CatalogImported.about("same", serde_json::json!({"products": 1, "skus": 2})));
+                    if keeps { Ok(()) } else { Err(StoreError::Schema("changed its mind".to_owned())) }
+                };
+                shop.store.write(&shop.ctx, tell).await
+            })
+        };
+        let failed = tell(false);
+        let tellers: Vec<_> = (0..TELLERS).map(|_| tell(true)).collect();
+        gate.open();
+        first.await.unwrap().unwrap();
+        assert!(failed.await.unwrap().is_err());
+        for teller in tellers {
+            teller.await.unwrap().unwrap();
+        }
+        let last = TELLERS * u64::from(round + 1);
+        assert_eq!(*heard.lock().unwrap(), (1..=last.cast_signed()).collect::<Vec<_>>());
+        // One of the first member, and three for all that is told.
+        if shop.store.statement_count() - before == 4 {
+            return;
+        }
+    }
+    panic!("those who told never shared a group");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heptad_model::id::TenantId;
 use heptad_model::{Actor, Ctx, Currency, Env, Locale, Origin, Tenant};
-use heptad_store::{MigrationState, Store, StoreError, both_databases, migrate, migration_state};
+use heptad_store::{MigrationState, Store, StoreError, Tx, both_databases, by_keys, migrate, migration_state};
 
 fn ctx(env: &Env) -> Ctx {
     let tenant = Tenant {
@@ -70,6 +70,9 @@ both_databases! {
             .map_err(|error: StoreError| error)
             .unwrap();
         assert_eq!(found, ["a", "c"]);
+        const BY_KEYS: (&str, &str) = by_keys!("select name from counters where tenant_id = $1 and name", "$2", "order by name desc");
+        let find = async |mut tx: Tx| tx.query_of(BY_KEYS).json(&["c", "a", "x", "c"]).fetch_all(|row| row.text("name")).await;
+        assert_eq!(store.read(&ctx, find).await.map_err(|error: StoreError| error).unwrap(), ["c", "a"]);
     }
 
     async fn migrating_twice_changes_nothing_and_the_state_is_told(database: TestDatabase) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use heptad_model::id::CustomerId;
 use heptad_model::{Ctx, EventType};
-use heptad_store::{Store, Tx};
+use heptad_store::{Store, Tx, by_keys};
 use serde_json::json;
 
 use super::orders::ImportReport;
@@ -142,10 +142,9 @@ async fn customers_batch(
                           select $1, json_extract(value, '$.id'), json_extract(value, '$.code'), json_extract(value, '$.name'), \
                           json_extract(value, '$.tags'), 1, cast(json_extract(value, '$.since') as bigint) \
                           from json_each($2, '$') where true on conflict (tenant_id, code) do nothing";
-    const IDS: &str = "select code, id from customers \
-                       where tenant_id = $1 and code in (select value from json_each($2))";
+    const IDS: (&str, &str) = by_keys!("select code, id from customers where tenant_id = $1 and code", "$2");
     let made = tx.query(INSERT).json(rows).execute().await?;
-    let ids = tx.query(IDS).json(codes).fetch_all(|row| Ok((row.text("code")?, row.parse("id")?))).await?;
+    let ids = tx.query_of(IDS).json(codes).fetch_all(|row| Ok((row.text("code")?, row.parse("id")?))).await?;
     let ids: HashMap<String, CustomerId> = ids.into_iter().collect();
     let ids: Option<Vec<CustomerId>> = codes.iter().map(|code| ids.get(*code).copied()).collect();
     let ids = ids.ok_or(CapabilityError::NotFound("customer"))?;

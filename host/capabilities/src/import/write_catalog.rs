@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use heptad_model::EventType;
 use heptad_model::id::ProductId;
-use heptad_store::Tx;
+use heptad_store::{Tx, by_keys};
 use serde_json::json;
 
 use super::parse::{ParsedProduct, ParsedSku};
@@ -82,8 +82,7 @@ async fn insert_products(tx: &mut Tx, products: &[ParsedProduct]) -> Result<(u64
                           select $1, json_extract(value, '$.id'), json_extract(value, '$.code'), json_extract(value, '$.name'), \
                           json_extract(value, '$.category'), json_extract(value, '$.tags'), 1, $3 \
                           from json_each($2, '$') where true on conflict (tenant_id, code) do nothing";
-    const IDS: &str = "select code, id from products \
-                       where tenant_id = $1 and code in (select value from json_each($2))";
+    const IDS: (&str, &str) = by_keys!("select code, id from products where tenant_id = $1 and code", "$2");
     let ctx = tx.ctx().clone();
     let row = |product: &ParsedProduct| {
         json!({
@@ -94,7 +93,7 @@ async fn insert_products(tx: &mut Tx, products: &[ParsedProduct]) -> Result<(u64
     let rows: Vec<_> = products.iter().map(row).collect();
     let made = tx.query(INSERT).json(&rows).bind(ctx.now()).execute().await?;
     let codes: Vec<&str> = products.iter().map(|product| product.code.as_str()).collect();
-    let ids = tx.query(IDS).json(&codes).fetch_all(|row| Ok((row.text("code")?, row.parse("id")?))).await?;
+    let ids = tx.query_of(IDS).json(&codes).fetch_all(|row| Ok((row.text("code")?, row.parse("id")?))).await?;
     let ids: HashMap<String, ProductId> = ids.into_iter().collect();
     let ids: Option<Vec<ProductId>> = codes.iter().map(|code| ids.get(*code).copied()).collect();
     Ok((made, ids.ok_or(CapabilityError::NotFound("product"))?))
@@ -105,9 +104,9 @@ async fn known_skus(
     tx: &mut Tx,
     products: &[ProductId],
 ) -> Result<HashMap<(ProductId, String), String>, CapabilityError> {
-    const KNOWN: &str = "select product_id, name, code from skus \
-                         where tenant_id = $1 and product_id in (select value from json_each($2))";
-    let rows = tx.query(KNOWN).json(products);
+    const KNOWN: (&str, &str) =
+        by_keys!("select product_id, name, code from skus where tenant_id = $1 and product_id", "$2");
+    let rows = tx.query_of(KNOWN).json(products);
     let mut rows = rows.fetch_all(|row| Ok(((row.parse("product_id")?, row.text("name")?), row.text("code")?))).await?;
     // Of two SKUs with one name the first code is meant: it comes last.
     rows.sort_by(|one: &((ProductId, String), String), other| other.1.cmp(&one.1));
@@ -115,8 +114,8 @@ async fn known_skus(
 }
 
 async fn existing_codes(tx: &mut Tx, codes: Vec<&str>) -> Result<Vec<String>, CapabilityError> {
-    const EXISTING: &str = "select code from skus where tenant_id = $1 and code in (select value from json_each($2))";
-    Ok(tx.query(EXISTING).json(&codes).fetch_all(|row| row.text("code")).await?)
+    const EXISTING: (&str, &str) = by_keys!("select code from skus where tenant_id = $1 and code", "$2");
+    Ok(tx.query_of(EXISTING).json(&codes).fetch_all(|row| row.text("code")).await?)
 }
 
 async fn insert_skus(

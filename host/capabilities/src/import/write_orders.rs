@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use heptad_model::id::{CustomerId, OrderId};
 use heptad_model::{EventType, Minor};
-use heptad_store::Tx;
+use heptad_store::{Tx, by_keys};
 use serde_json::json;
 
 use super::parse::{ParsedLine, ParsedOrder};
@@ -32,6 +32,14 @@ pub(super) struct Written {
     pub(super) touched: HashSet<usize>,
 }
 
+/// An order that is there already, and gets more lines.
+struct Grown<'p> {
+    id: OrderId,
+    number: &'p str,
+    /// What the new lines cost.
+    by: Minor,
+}
+
 /// An order that is there already.
 struct Existing {
     id: OrderId,
@@ -42,8 +50,14 @@ struct Existing {
 impl OrderBatch<'_> {
     /// Loads what is not there yet.
     pub(super) async fn write(&self, tx: &mut Tx) -> Result<Written, CapabilityError> {
-        const TOUCH_CUSTOMERS: &str = "update customers set version = version + 1 \
-                                       where tenant_id = $1 and id in (select value from json_each($2))";
+        const TOUCH_CUSTOMERS: (&str, &str) = (
+            "update customers set version = version + 1 where tenant_id = $1 and id in (select value from json_each($2))",
+            "update customers set version = version + 1 where tenant_id = $1 and ctid = any (array (\
+             select found.place from json_each($2) cross join lateral (\
+             select ctid as place from customers where tenant_id = $1 and id = value offset 0) found))",
+        );
+        const GROW: &str =
+            "update orders set subtotal = subtotal + $3, total = total + $3 where tenant_id = $1 and id = $2";
         let ctx = tx.ctx().clone();
         let existing = existing(tx, self.source, self.orders).await?;
         let (mut written, mut new, mut grown, mut buyers) =
@@ -61,16 +75,18 @@ impl OrderBatch<'_> {
             if missing.is_empty() {
                 continue;
             }
-            match known {
-                Some(known) => grown.push((known.id, order.number.as_str())),
-                None => new.push(self.order_row(id, order, ctx.tenant().currency.code())),
-            }
             buyers.extend(order.customer.map(|customer| self.customers[customer]));
+            let mut total = Minor::ZERO;
             for (position, line) in (known.map_or(0, |known| known.next_position)..).zip(missing) {
                 written.lines += 1;
-                written.total = written.total.plus(line.total)?;
+                total = total.plus(line.total)?;
                 written.touched.insert(line.sku);
                 lines.push(self.line_row(id, position, line));
+            }
+            written.total = written.total.plus(total)?;
+            match known {
+                Some(_) => grown.push(Grown { id, number: &order.number, by: total }),
+                None => new.push(self.order_row(id, order, total, ctx.tenant().currency.code())),
             }
         }
         written.orders = new.len() as u64;
@@ -78,14 +94,16 @@ impl OrderBatch<'_> {
             return Ok(written);
         }
         insert(tx, &new, &lines).await?;
-        settle(tx, &new, &grown).await?;
-        tx.query(TOUCH_CUSTOMERS).json(&buyers).execute().await?;
+        for order in &grown {
+            tx.query(GROW).text(order.id).bind(order.by).execute().await?;
+        }
+        tx.query_of(TOUCH_CUSTOMERS).json(&buyers).execute().await?;
         self.tell(tx, &new, &grown);
         tx.audit("orders.imported", self.source, &json!({ "orders": written.orders, "lines": written.lines })).await?;
         Ok(written)
     }
 
-    fn tell(&self, tx: &mut Tx, new: &[serde_json::Value], grown: &[(OrderId, &str)]) {
+    fn tell(&self, tx: &mut Tx, new: &[serde_json::Value], grown: &[Grown<'_>]) {
         for row in new {
             let data = json!({
                 "order": row["id"], "number": row["number"], "source": row["source"], "customer": row["customer"],
@@ -93,17 +111,17 @@ impl OrderBatch<'_> {
             });
             tx.emit(EventType::OrderImported.about(row["id"].as_str().unwrap_or_default(), data));
         }
-        for (id, number) in grown {
-            let data = json!({ "order": id, "number": number, "source": self.source });
-            tx.emit(EventType::OrderExtended.about(id, data));
+        for order in grown {
+            let data = json!({ "order": order.id, "number": order.number, "source": self.source });
+            tx.emit(EventType::OrderExtended.about(order.id, data));
         }
     }
 
-    fn order_row(&self, id: OrderId, order: &ParsedOrder, currency: &str) -> serde_json::Value {
+    fn order_row(&self, id: OrderId, order: &ParsedOrder, total: Minor, currency: &str) -> serde_json::Value {
         let customer = order.customer.map(|customer| self.customers[customer]);
         json!({
             "id": id, "number": order.number, "source": self.source, "customer": customer,
-            "placed_at": order.placed_at, "currency": currency,
+            "placed_at": order.placed_at, "currency": currency, "total": total,
         })
     }
 
@@ -121,18 +139,18 @@ async fn existing(
     source: &str,
     orders: &[ParsedOrder],
 ) -> Result<HashMap<String, Existing>, CapabilityError> {
-    const ORDERS: &str = "select id, number from orders \
-                          where tenant_id = $1 and source = $2 and number in (select value from json_each($3))";
-    const ROWS: &str = "select order_id, position, source_row from order_lines \
-                        where tenant_id = $1 and order_id in (select value from json_each($2))";
+    const ORDERS: (&str, &str) =
+        by_keys!("select id, number from orders where tenant_id = $1 and source = $2 and number", "$3");
+    const ROWS: (&str, &str) =
+        by_keys!("select order_id, position, source_row from order_lines where tenant_id = $1 and order_id", "$2");
     let numbers: Vec<&str> = orders.iter().map(|order| order.number.as_str()).collect();
-    let found = tx.query(ORDERS).bind(source).json(&numbers);
+    let found = tx.query_of(ORDERS).bind(source).json(&numbers);
     let found = found.fetch_all(|row| Ok((row.parse::<OrderId>("id")?, row.text("number")?))).await?;
     if found.is_empty() {
         return Ok(HashMap::new());
     }
     let ids: Vec<OrderId> = found.iter().map(|(id, _)| *id).collect();
-    let rows = tx.query(ROWS).json(&ids);
+    let rows = tx.query_of(ROWS).json(&ids);
     let rows = rows
         .fetch_all(|row| Ok((row.parse::<OrderId>("order_id")?, row.int("position")?, row.opt_text("source_row")?)))
         .await?;
@@ -150,22 +168,27 @@ async fn existing(
 }
 
 async fn insert(tx: &mut Tx, orders: &[serde_json::Value], lines: &[serde_json::Value]) -> Result<(), CapabilityError> {
-    // The sums follow from the lines once these are there. `cross join` keeps SQLite from reading the list anew for
-    // every SKU.
     const INSERT_ORDERS: &str = "insert into orders (tenant_id, id, number, source, customer_id, placed_at, currency, \
                                  subtotal, discount, total, paid, status, trace) \
                                  select $1, json_extract(value, '$.id'), json_extract(value, '$.number'), \
                                  json_extract(value, '$.source'), json_extract(value, '$.customer'), \
                                  cast(json_extract(value, '$.placed_at') as bigint), json_extract(value, '$.currency'), \
-                                 0, 0, 0, 0, 'completed', '{\"calls\":[]}' from json_each($2, '$')";
-    const INSERT_LINES: &str = "insert into order_lines (tenant_id, order_id, position, sku, name, quantity, unit_price, \
+                                 cast(json_extract(value, '$.total') as bigint), 0, \
+                                 cast(json_extract(value, '$.total') as bigint), 0, 'completed', '{\"calls\":[]}' from json_each($2, '$')";
+    // The names one by one, so that each is found by its key, whatever the planner thinks of the list or of the shop.
+    const INSERT_LINES: &str = "with line as materialized (select json_extract(value, '$.order') as order_id, \
+                                cast(json_extract(value, '$.position') as bigint) as position, \
+                                json_extract(value, '$.sku') as sku, \
+                                cast(json_extract(value, '$.quantity') as bigint) as quantity, \
+                                cast(json_extract(value, '$.unit_price') as bigint) as unit_price, \
+                                cast(json_extract(value, '$.total') as bigint) as total, \
+                                json_extract(value, '$.source_row') as source_row, (select s.name from skus s \
+                                where s.tenant_id = $1 and s.code = json_extract(value, '$.sku')) as name \
+                                from json_each($2, '$')) \
+                                insert into order_lines (tenant_id, order_id, position, sku, name, quantity, unit_price, \
                                 unit_price_derived, discount, total, source_row) \
-                                select $1, json_extract(value, '$.order'), cast(json_extract(value, '$.position') as bigint), \
-                                s.code, s.name, cast(json_extract(value, '$.quantity') as bigint), \
-                                cast(json_extract(value, '$.unit_price') as bigint), 1, 0, \
-                                cast(json_extract(value, '$.total') as bigint), json_extract(value, '$.source_row') \
-                                from json_each($2, '$') cross join skus s \
-                                where s.tenant_id = $1 and s.code = json_extract(value, '$.sku')";
+                                select $1, order_id, position, sku, name, quantity, unit_price, 1, 0, total, source_row \
+                                from line where name is not null";
     tx.query(INSERT_ORDERS).json(orders).execute().await?;
     for some in lines.chunks(LINES) {
         let inserted = tx.query(INSERT_LINES).json(some).execute().await?;
@@ -173,20 +196,5 @@ async fn insert(tx: &mut Tx, orders: &[serde_json::Value], lines: &[serde_json::
             return Err(CapabilityError::NotFound("SKU"));
         }
     }
-    Ok(())
-}
-
-async fn settle(tx: &mut Tx, new: &[serde_json::Value], grown: &[(OrderId, &str)]) -> Result<(), CapabilityError> {
-    const SUMS: &str = "update orders set subtotal = sums.total + sums.discount, discount = sums.discount, total = sums.total \
-                        from (select order_id, cast(sum(total) as bigint) as total, cast(sum(discount) as bigint) as discount \
-                        from order_lines where tenant_id = $1 and order_id in (select value from json_each($2)) \
-                        group by order_id) as sums \
-                        where orders.tenant_id = $1 and orders.id = sums.order_id";
-    let ids: Vec<String> = new
-        .iter()
-        .filter_map(|row| row["id"].as_str().map(str::to_owned))
-        .chain(grown.iter().map(|(id, _)| id.to_string()))
-        .collect();
-    tx.query(SUMS).json(&ids).execute().await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use heptad_model::id::{CartId, CustomerId};
 use heptad_model::{EventType, Millis};
-use heptad_store::Tx;
+use heptad_store::{Tx, by_keys};
 use serde::{Deserialize, Serialize};
 
 use crate::{CapabilityError, bounds, members};
@@ -208,9 +208,9 @@ async fn edit(
 }
 
 async fn skus_exist(tx: &mut Tx, lines: &[CartLine]) -> Result<(), CapabilityError> {
-    const KNOWN: &str = "select code from skus where tenant_id = $1 and code in (select value from json_each($2))";
+    const KNOWN: (&str, &str) = by_keys!("select code from skus where tenant_id = $1 and code", "$2");
     let codes: Vec<&str> = lines.iter().map(|line| line.sku.as_str()).collect();
-    let known = tx.query(KNOWN).json(&codes).fetch_all(|row| row.text("code")).await?;
+    let known = tx.query_of(KNOWN).json(&codes).fetch_all(|row| row.text("code")).await?;
     let known: HashSet<String> = known.into_iter().collect();
     match codes.iter().position(|code| !known.contains(*code)) {
         Some(index) => Err(unknown_sku(index)),

@@ -1,7 +1,7 @@
 //! Stock by SKU and location.
 
 use heptad_model::EventType;
-use heptad_store::{Row, StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx, by_keys};
 use serde::{Deserialize, Serialize};
 
 use crate::{CapabilityError, bounds};
@@ -59,8 +59,11 @@ pub async fn level_set(tx: &mut Tx, sku: &str, location: &str, on_hand: i64) -> 
 /// The stock of these SKUs at every location, by SKU and location; SKUs without stock records are left out.
 /// At most 2,000 codes.
 pub async fn levels(tx: &mut Tx, skus: &[String]) -> Result<Vec<Level>, CapabilityError> {
-    const LEVELS: &str = "select sku, location, on_hand, reserved from inventory_levels \
-                          where tenant_id = $1 and sku in (select value from json_each($2)) order by sku, location";
+    const LEVELS: (&str, &str) = by_keys!(
+        "select sku, location, on_hand, reserved from inventory_levels where tenant_id = $1 and sku",
+        "$2",
+        "order by sku, location"
+    );
     bounds::batch("skus", skus)?;
-    Ok(tx.query(LEVELS).json(skus).fetch_all(level).await?)
+    Ok(tx.query_of(LEVELS).json(skus).fetch_all(level).await?)
 }

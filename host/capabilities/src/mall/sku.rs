@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use heptad_model::id::ProductId;
 use heptad_model::{EventType, Millis, Minor, Page, PageRequest};
-use heptad_store::{Row, StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx, by_keys};
 use serde::{Deserialize, Serialize};
 
 use crate::{CapabilityError, bounds};
@@ -124,12 +124,14 @@ pub async fn sku_get(tx: &mut Tx, code: &str) -> Result<Sku, CapabilityError> {
 /// The SKUs with these codes, in the order asked for; codes that the shop does not have are left out.
 /// At most 2,000 codes.
 pub async fn sku_get_many(tx: &mut Tx, codes: &[String]) -> Result<Vec<Sku>, CapabilityError> {
-    const GET: &str = "select s.code, s.product_id, s.name, p.name as product_name, p.tags, s.price, s.price_derived, \
-                       s.version, s.created_at from skus s \
-                       join products p on p.tenant_id = s.tenant_id and p.id = s.product_id \
-                       where s.tenant_id = $1 and s.code in (select value from json_each($2))";
+    const GET: (&str, &str) = by_keys!(
+        "select s.code, s.product_id, s.name, p.name as product_name, p.tags, s.price, s.price_derived, \
+         s.version, s.created_at from skus s join products p on p.tenant_id = s.tenant_id and p.id = s.product_id \
+         where s.tenant_id = $1 and s.code",
+        "$2"
+    );
     bounds::batch("codes", codes)?;
-    let rows = tx.query(GET).json(codes).fetch_all(sku).await?;
+    let rows = tx.query_of(GET).json(codes).fetch_all(sku).await?;
     let by_code: HashMap<&str, &Sku> = rows.iter().map(|sku| (sku.code.as_str(), sku)).collect();
     Ok(codes.iter().filter_map(|code| by_code.get(code.as_str()).map(|sku| (*sku).clone())).collect())
 }

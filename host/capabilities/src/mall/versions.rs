@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heptad_model::id::{CartId, CustomerId, InstallId};
 use heptad_model::{Ctx, Point};
-use heptad_store::Tx;
+use heptad_store::{Tx, by_keys};
 use serde::{Deserialize, Serialize};
 
 use crate::CapabilityError;
@@ -82,9 +82,8 @@ pub(super) async fn customer_version(tx: &mut Tx, customer: CustomerId) -> Resul
 
 /// Whether all SKUs are as the quote read them.
 pub(super) async fn skus_hold(tx: &mut Tx, versions: &Versions) -> Result<bool, CapabilityError> {
-    const SKUS: &str =
-        "select code, version from skus where tenant_id = $1 and code in (select value from json_each($2))";
+    const SKUS: (&str, &str) = by_keys!("select code, version from skus where tenant_id = $1 and code", "$2");
     let codes: Vec<&String> = versions.skus.keys().collect();
-    let rows = tx.query(SKUS).json(&codes).fetch_all(|row| Ok((row.text("code")?, row.int("version")?))).await?;
+    let rows = tx.query_of(SKUS).json(&codes).fetch_all(|row| Ok((row.text("code")?, row.int("version")?))).await?;
     Ok(rows.into_iter().collect::<BTreeMap<_, _>>() == versions.skus)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use heptad_model::id::{CouponBatchId, CouponId, CustomerId};
 use heptad_model::time::span::DAY;
 use heptad_model::{Env, EventType, Millis, Minor, Page, PageRequest};
-use heptad_store::{Row, StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx, by_keys};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -279,8 +279,11 @@ pub async fn coupon_batch_close(tx: &mut Tx, id: CouponBatchId) -> Result<Coupon
 
 /// Issues coupons, in the order asked for; a request that was made before gives the coupon that it gave then.
 pub async fn coupons_issue(tx: &mut Tx, grants: &[Grant]) -> Result<Vec<Coupon>, CapabilityError> {
-    const BATCHES: &str = "select id, code, name, worth, valid_days, ends_at, cap, issued, state, created_at \
-                           from coupon_batches where tenant_id = $1 and code in (select value from json_each($2))";
+    const BATCHES: (&str, &str) = by_keys!(
+        "select id, code, name, worth, valid_days, ends_at, cap, issued, state, created_at from coupon_batches \
+         where tenant_id = $1 and code",
+        "$2"
+    );
     const TAKE: &str = "update coupon_batches set issued = issued + $3 where tenant_id = $1 and id = $2 \
                         and state = 'open' and (cap is null or issued + $3 <= cap)";
     if grants.len() > MAX_OPERATIONS {
@@ -288,7 +291,7 @@ pub async fn coupons_issue(tx: &mut Tx, grants: &[Grant]) -> Result<Vec<Coupon>,
     }
     let codes: Vec<&str> = grants.iter().map(|grant| grant.batch.as_str()).collect();
     let batches: HashMap<String, CouponBatch> = tx
-        .query(BATCHES)
+        .query_of(BATCHES)
         .json(&codes)
         .fetch_all(|row| Ok((row.text("code")?, batch(row)?)))
         .await?

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use heptad_model::id::CustomerId;
 use heptad_model::{EventType, Millis, Page, PageRequest};
-use heptad_store::{Row, StoreError, Tx};
+use heptad_store::{Row, StoreError, Tx, by_keys};
 use serde::{Deserialize, Serialize};
 
 use crate::{CapabilityError, bounds};
@@ -265,10 +265,12 @@ fn tell_update(tx: &mut Tx, before: &Customer, after: &Customer, changed: &[&str
 }
 
 async fn customers(tx: &mut Tx, ids: &[String]) -> Result<Vec<Customer>, CapabilityError> {
-    const GET: &str = "select id, code, name, email, phone, tier, tags, version, since from customers \
-                       where tenant_id = $1 and id in (select value from json_each($2))";
+    const GET: (&str, &str) = by_keys!(
+        "select id, code, name, email, phone, tier, tags, version, since from customers where tenant_id = $1 and id",
+        "$2"
+    );
     bounds::batch("customers", ids)?;
-    let rows = tx.query(GET).json(ids).fetch_all(|row| Ok((row.text("id")?, customer(row)?))).await?;
+    let rows = tx.query_of(GET).json(ids).fetch_all(|row| Ok((row.text("id")?, customer(row)?))).await?;
     let by_id: HashMap<String, Customer> = rows.into_iter().collect();
     Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
 }

@@ -242,19 +242,33 @@ pub struct Advance {
 /// Moves lanes on; the lanes that were where they were thought to be, in hands that may. The others did not move.
 pub async fn lanes_advance(tx: &mut Tx, steps: &[Advance]) -> Result<Vec<LaneKey>, StoreError> {
     // The list comes first, whatever the planner thinks of it: else SQLite looks through it for each lane of the tenant.
-    const ADVANCE: &str = "with step as materialized (select json_extract(value, '$.subscription') as subscription, \
-                           json_extract(value, '$.key') as key, cast(json_extract(value, '$.from') as bigint) as old, \
-                           cast(json_extract(value, '$.to') as bigint) as new, \
-                           cast(json_extract(value, '$.gap') as bigint) as gap, \
-                           json_extract(value, '$.lease') as lease, \
-                           cast(json_extract(value, '$.fence') as bigint) as fence from json_each($2, '$')) \
-                           update lanes set last_seq = step.new, gap = step.gap, attempts = 0, failing_since = null, \
-                           due_at = case when lanes.wanted > step.new then $3 else null end from step \
-                           where lanes.tenant = $1 and lanes.subscription_id = step.subscription and lanes.key = step.key \
-                           and lanes.last_seq = step.old and exists (select 1 from leases \
-                           where leases.name = step.lease and leases.fence = step.fence) \
-                           returning lanes.subscription_id as subscription, lanes.key as key";
-    let (tenant, now) = (tx.ctx().tenant().id, tx.ctx().now());
+    // PostgreSQL is told to find each lane by its key; see `with_events`.
+    macro_rules! advance {
+        ($found:literal) => {
+            concat!(
+                "with step as materialized (select json_extract(value, '$.subscription') as subscription, \
+                 json_extract(value, '$.key') as key, cast(json_extract(value, '$.from') as bigint) as old, \
+                 cast(json_extract(value, '$.to') as bigint) as new, cast(json_extract(value, '$.gap') as bigint) as gap, \
+                 json_extract(value, '$.lease') as lease, cast(json_extract(value, '$.fence') as bigint) as fence \
+                 from json_each($2, '$')) \
+                 update lanes set last_seq = step.new, gap = step.gap, attempts = 0, failing_since = null, \
+                 due_at = case when lanes.wanted > step.new then $3 else null end from step where ",
+                $found,
+                "lanes.tenant = $1 and lanes.subscription_id = step.subscription and lanes.key = step.key \
+                 and lanes.last_seq = step.old and exists (select 1 from leases \
+                 where leases.name = step.lease and leases.fence = step.fence) \
+                 returning lanes.subscription_id as subscription, lanes.key as key"
+            )
+        };
+    }
+    const ADVANCE: (&str, &str) = (
+        advance!(""),
+        advance!(
+            "lanes.ctid = any (array (select found.place from step cross join lateral (select ctid as place from lanes \
+             where tenant = $1 and subscription_id = step.subscription and key = step.key offset 0) found)) and "
+        ),
+    );
+    let now = tx.ctx().now();
     let row = |step: &Advance| {
         serde_json::json!({
             "subscription": step.lane.subscription, "key": step.lane.key, "from": step.from, "to": step.to,
@@ -263,7 +277,7 @@ pub async fn lanes_advance(tx: &mut Tx, steps: &[Advance]) -> Result<Vec<LaneKey
     };
     let rows: Vec<_> = steps.iter().map(row).collect();
     let read = |row: &Row| Ok(LaneKey { subscription: row.parse("subscription")?, key: row.text("key")? });
-    tx.platform_query(ADVANCE).text(tenant).json(&rows).bind(now).fetch_all(read).await
+    tx.query_of(ADVANCE).json(&rows).bind(now).fetch_all(read).await
 }
 
 /// Puts a lane off: its next event failed, or nobody can be told now. `failed` counts an attempt.
