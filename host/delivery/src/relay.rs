@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heptad_bus::Receipt;
-use heptad_model::event::MAX_DEPTH;
 use heptad_model::id::TenantId;
-use heptad_model::{Event, Filter, Origin};
+use heptad_model::{Filter, Origin};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::lane::{DueLane, LaneKey, Outgoing, Wanted, outbox_read, outbox_settle, outbox_tenants};
 use heptad_platform::delivery::subscription::{Subscription, subscription_hearing_list};
@@ -117,7 +116,7 @@ fn wanted(read: &[Outgoing], subscriptions: &[(Subscription, bool)]) -> Vec<Want
     for Outgoing { partition, event } in read {
         for ((subscription, hears), filter) in subscriptions.iter().zip(&filters) {
             let hears = *hears || event.target.is_some();
-            if !hears || !is_for(event, subscription, filter.as_ref()) {
+            if !hears || !subscription.is_told_of(event, filter.as_ref()) {
                 continue;
             }
             let lane = LaneKey { subscription: subscription.id, key: event.key.clone() };
@@ -126,16 +125,4 @@ fn wanted(read: &[Outgoing], subscriptions: &[(Subscription, bool)]) -> Vec<Want
         }
     }
     lanes.into_values().collect()
-}
-
-/// Whether a subscription is told of an event.
-pub(crate) fn is_for(event: &Event, subscription: &Subscription, filter: Option<&Filter>) -> bool {
-    match event.target {
-        Some(target) => target == subscription.id,
-        None => {
-            // One too deep is told to nobody, and lies with the dead letters of those who would have been told.
-            subscription.types.contains(&event.kind)
-                && (event.depth >= MAX_DEPTH || filter.is_some_and(|filter| filter.matches(event)))
-        }
-    }
 }

@@ -21,7 +21,6 @@ use serde_json::json;
 
 use crate::acks::{Ack, acknowledge};
 use crate::receiver::{Receiver, Then, Told, ToldAs, Took};
-use crate::relay::is_for;
 use crate::tenants::caused;
 use crate::turn::Turn;
 use crate::{Shared, observe, retry, steps};
@@ -224,7 +223,7 @@ impl Run<'_> {
 
     fn is_wanted(&self, event: &Event) -> bool {
         let is_replay = self.due.lane.key.starts_with(REPLAY_PREFIX);
-        (is_replay || is_for(event, &self.subscription, self.filter.as_ref())) && self.receiver.may_hear(&event.kind)
+        (is_replay || self.subscription.is_told_of(event, self.filter.as_ref())) && self.receiver.may_hear(&event.kind)
     }
 
     async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {

@@ -101,8 +101,9 @@ pub const ALL: &[Alert] = &[
         when: "histogram_quantile(0.99, sum by (le, receiver) (rate(heptad_events_delay_seconds_bucket[10m]))) > 60",
         seconds: 600,
         says: "One event in a hundred reaches its receivers a minute after it happened, or later.",
-        first: "See `heptad_events_lanes_due` and the label `receiver`: servers of merchants are slow by themselves, plugins \
-                by what they do. If the processors or the database are full, add a process.",
+        first: "See `heptad_events_lanes_due` and the label `receiver`: `webhook` and `outbound` wait for others' servers, \
+                `plugin` and `schedule` for what plugins do. Events that had failed before are told late as well. If the \
+                processors or the database are full, add a process.",
     },
     Alert {
         name: "HeptadEventsDead",
@@ -120,7 +121,8 @@ pub const ALL: &[Alert] = &[
         seconds: 0,
         says: "A plugin wanted to send a phone number to another server without the merchant's grant; it was held back.",
         first: "Read the notice in the operators' inbox: it names plugin, version and host. Look at the version as a \
-                reviewer would, and disable the plugin if it has no reason for it.",
+                reviewer would. If it has no reason for it, tell its publisher, and reject the next version that does the \
+                same. The merchant was told as well, and may take the host back or disable the plugin.",
     },
     Alert {
         name: "HeptadSlow",
@@ -139,8 +141,10 @@ pub const ALL: &[Alert] = &[
                sum by (point) (rate(heptad_plugin_calls_total[10m])) > 0.05",
         seconds: 600,
         says: "More than one call of plugins in twenty gives no answer on a point.",
-        first: "See by the label `outcome` why, then by metering which plugin it is. If it is one for many tenants, tell \
-                its publisher and disable the version; if it is all, see `HeptadAdmissionRefuses`.",
+        first: "See by the label `outcome` why, then by `heptad_plugin_usage_failures_total` which plugin it is. If it is \
+                one, tell its publisher and the merchants that have it, who may disable it: an approved version is not \
+                taken back. Breakers keep a plugin that always fails from being asked. If it is all, see \
+                `HeptadAdmissionRefuses`.",
     },
     Alert {
         name: "HeptadPluginHitsLimits",
@@ -148,8 +152,9 @@ pub const ALL: &[Alert] = &[
         when: "sum by (limit, point) (increase(heptad_plugin_limit_hits_total[15m])) > 50",
         seconds: 0,
         says: "Plugins hit a limit of their sandbox again and again.",
-        first: "Find the plugin by metering. The trace of one of its calls says limit, value and what to do: its \
-                publisher does less for each call, or you give the tenant a larger profile.",
+        first: "See by `heptad_plugin_usage_failures_total` which plugin it is. In a shop that has it, the trace of one of \
+                its calls says limit, value and what to do: its publisher does less for each call, or you give the shop a \
+                larger profile.",
     },
     Alert {
         name: "HeptadBreakerOpened",
@@ -167,8 +172,9 @@ pub const ALL: &[Alert] = &[
         when: "sum by (reason) (rate(heptad_admission_refused_total[5m])) > 1",
         seconds: 300,
         says: "Requests are answered with 429 because their shop has as many under way as it may.",
-        first: "Find the shop that floods by its usage. If it does so rightly, raise `concurrency` and `waiting` of its \
-                limit profile; if many shops are refused with `out-of-time`, the process is full: add cores or processes.",
+        first: "Other shops keep their turns. See in the proxy's log from where most requests come: no metric names the \
+                shop. If it sends so much rightly, raise `concurrency` and `waiting` of its limit profile; if many are \
+                refused with `out-of-time`, the process is full: add cores or processes.",
     },
     Alert {
         name: "HeptadAdmissionWaits",
@@ -186,7 +192,9 @@ pub const ALL: &[Alert] = &[
         seconds: 0,
         says: "The compile worker does not start, or uploads run into its limits.",
         first: "For `compile-worker`, see the log: the binary was replaced, or the machine lets it neither start nor \
-                confine itself. For the others, see in the audit log who uploads, and suspend a publisher who sends bombs.",
+                confine itself. For the others, wait: one upload is compiled at a time, confined, and what is refused \
+                leaves nothing behind, not even in the audit log. The proxy's log says from where `POST /v1/versions` \
+                came; if it does not end, `DELETE /v1/tokens/{token}?publisher=…` ends a publisher's token.",
     },
     Alert {
         name: "HeptadDatabaseConflicts",
@@ -204,8 +212,9 @@ pub const ALL: &[Alert] = &[
         when: "increase(heptad_recordings_total{outcome=\"dropped\"}[15m]) > 0",
         seconds: 0,
         says: "Calls were not recorded because more came than could be written.",
-        first: "Failing calls are always recorded: find out which plugin fails so often. If none does, lower the share \
-                of calls that is sampled.",
+        first: "Failing calls are recorded, up to 20 a minute of an install: see by `heptad_plugin_usage_failures_total` \
+                which plugin fails so often. If none does, record fewer of the answered ones: raise \
+                `sandbox.record_one_in`.",
     },
     Alert {
         name: "HeptadRetentionFails",

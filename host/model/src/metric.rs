@@ -371,14 +371,16 @@ pub const EVENTS_LANES_DUE: Metric = gauge(
 pub const EVENTS_DELIVERIES_TOTAL: Metric = counter(
     "heptad_events_deliveries_total",
     &["receiver", "outcome"],
-    "Attempts to deliver an event, by receiver (`plugin`, `webhook`) and outcome (`ok`, `failed`, `dead`, `skipped`).",
+    "Attempts to deliver an event, by receiver (`plugin`, `schedule`, `outbound`, `webhook`) and outcome (`ok`, `failed`, \
+     `dead`).",
 );
 /// How late events are.
 pub const EVENTS_DELAY_SECONDS: Metric = seconds(
     "heptad_events_delay_seconds",
     SLOW,
     &["receiver"],
-    "How long after it happened an event was dealt with, failed attempts included.",
+    "How long after it happened an event was taken, by receiver as for `heptad_events_deliveries_total`; only attempts \
+     that succeeded.",
 );
 /// Open streams.
 pub const EVENT_STREAMS: Metric =

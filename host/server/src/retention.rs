@@ -1,7 +1,7 @@
 //! Removing what has expired, in small batches, so that no transaction holds others up.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heptad_capabilities::{CapabilityError, idempotency, mall::quote::quote_purge};
 use heptad_model::{Env, Origin, PageRequest, metric, retention};
@@ -24,8 +24,34 @@ use heptad_store::{PlatformTx, Store, Tx};
 
 use crate::config::Retention;
 
-/// How long the round rests after a full batch.
+/// How long the round rests after a full batch at least.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long a batch may take; then the next one has fewer rows. Those who sell wait for it on SQLite.
+const MOMENT: Duration = Duration::from_millis(6);
+/// The rows of the first batch of a round, and the fewest of any.
+const FIRST: u32 = 50;
+
+/// How many rows go at a time.
+struct Pace {
+    rows: u32,
+    most: u32,
+}
+
+impl Pace {
+    fn new(most: u32) -> Self {
+        Self { rows: FIRST.min(most), most }
+    }
+
+    /// After a full batch that took so long: how long to rest. Others have four times as long as it.
+    fn rest(&mut self, took: Duration) -> Duration {
+        if took > MOMENT {
+            self.rows = (self.rows / 2).max(FIRST).min(self.most);
+        } else if took < MOMENT / 3 {
+            self.rows = self.rows.saturating_mul(2).min(self.most);
+        }
+        PAUSE.max(took * 4)
+    }
+}
 
 /// Removes what has expired, again and again; the process runs it as a task. Several processes may do so at once.
 pub(crate) async fn run(store: Store, env: Env, config: Retention) {
@@ -44,10 +70,11 @@ pub(crate) async fn run(store: Store, env: Env, config: Retention) {
 /// What was removed, by the names of the registry.
 type Removed = BTreeMap<&'static str, u64>;
 
-/// Runs these operations one after the other, for as long as together they removed less than a batch; what each removed.
+/// Runs these operations one after the other, for as long as together they removed less than a batch: what each removed, and
+/// how long a full batch took.
 macro_rules! purge {
     ($tx:ident, $batch:expr, $($kept:ident => $purge:path),+ $(,)?) => {{
-        let mut left = $batch;
+        let (mut left, begun) = ($batch, Instant::now());
         let mut removed: Vec<(&'static str, u64)> = Vec::new();
         $(
             if left > 0 {
@@ -56,7 +83,7 @@ macro_rules! purge {
                 removed.push((retention::$kept.name, rows));
             }
         )+
-        Ok::<_, CapabilityError>((removed, left == 0))
+        Ok::<_, CapabilityError>((removed, (left == 0).then(|| begun.elapsed())))
     }};
 }
 
@@ -74,7 +101,8 @@ async fn purge(store: &Store, origin: &Origin, batch: u32) -> Result<u64, Capabi
 }
 
 async fn purge_all(store: &Store, origin: &Origin, batch: u32, removed: &mut Removed) -> Result<(), CapabilityError> {
-    purge_platform(store, origin, batch, removed).await?;
+    let mut pace = Pace::new(batch);
+    purge_platform(store, origin, &mut pace, removed).await?;
     let mut cursor: Option<String> = None;
     loop {
         let page = PageRequest::new(cursor.as_deref(), None)?;
@@ -86,7 +114,7 @@ async fn purge_all(store: &Store, origin: &Origin, batch: u32, removed: &mut Rem
             Err(_) => return Ok(()),
         };
         for tenant in &tenants.items {
-            purge_tenant(store, origin, tenant, batch, removed).await?;
+            purge_tenant(store, origin, tenant, &mut pace, removed).await?;
         }
         match tenants.next {
             Some(next) => cursor = Some(next),
@@ -104,12 +132,13 @@ fn add(removed: &mut Removed, purged: Vec<(&'static str, u64)>) {
 async fn purge_platform(
     store: &Store,
     origin: &Origin,
-    batch: u32,
+    pace: &mut Pace,
     removed: &mut Removed,
 ) -> Result<(), CapabilityError> {
     loop {
+        let rows = pace.rows;
         let write = async |mut tx: PlatformTx| {
-            purge!(tx, batch,
+            purge!(tx, rows,
                 NOTICES => platform_notice_purge,
                 SESSIONS => session_purge,
                 APP_VISITS => app_visit_purge,
@@ -118,12 +147,10 @@ async fn purge_platform(
                 AUDIT => platform_audit_purge,
             )
         };
-        let (purged, again) = store.platform_write(origin, write).await?;
+        let (purged, full) = store.platform_write(origin, write).await?;
         add(removed, purged);
-        if !again {
-            return Ok(());
-        }
-        tokio::time::sleep(PAUSE).await;
+        let Some(took) = full else { return Ok(()) };
+        tokio::time::sleep(pace.rest(took)).await;
     }
 }
 
@@ -131,13 +158,14 @@ async fn purge_tenant(
     store: &Store,
     origin: &Origin,
     tenant: &TenantRecord,
-    batch: u32,
+    pace: &mut Pace,
     removed: &mut Removed,
 ) -> Result<(), CapabilityError> {
     let ctx = origin.clone().for_tenant(tenant.tenant.clone());
     loop {
+        let rows = pace.rows;
         let write = async |mut tx: Tx| {
-            purge!(tx, batch,
+            purge!(tx, rows,
                 QUOTES => quote_purge,
                 RECORDINGS => recording_purge,
                 METERING => usage_purge,
@@ -155,13 +183,10 @@ async fn purge_tenant(
                 WEBHOOK_USAGE => webhook_usage_purge,
             )
         };
-        let (purged, again) = store.write(&ctx, write).await?;
+        let (purged, full) = store.write(&ctx, write).await?;
         add(removed, purged);
-        if !again {
-            return Ok(());
-        }
-        // Those who sell go first.
-        tokio::time::sleep(PAUSE).await;
+        let Some(took) = full else { return Ok(()) };
+        tokio::time::sleep(pace.rest(took)).await;
     }
 }
 

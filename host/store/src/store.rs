@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use heptad_model::{Ctx, Event, Origin};
-use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, AssertSqlSafe, Connection as _};
 use tokio::time::{sleep, timeout};
 
 use crate::StoreError;
@@ -30,6 +30,10 @@ const BRIEF: Duration = Duration::from_secs(1);
 
 /// The pause between two attempts to reach a database that is away.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// For how long a connection that was returned is taken to be there still. An older one is asked first, and replaced if it
+/// has gone.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How many statements a connection to PostgreSQL keeps prepared, in a parameter of its URL. There are some 450; of those that
 /// do not fit, each is parsed and planned anew.
@@ -93,8 +97,16 @@ impl Store {
             AnyPoolOptions::new()
                 .max_connections(options.connections)
                 .acquire_timeout(options.acquire_timeout)
-                // SQLite's are in this process: they do not go away.
-                .test_before_acquire(dialect == Dialect::Postgres)
+                .test_before_acquire(false)
+                .before_acquire(move |connection, state| {
+                    Box::pin(async move {
+                        // SQLite's are in this process: they do not go away.
+                        if dialect == Dialect::Postgres && state.idle_for > FRESH {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .after_connect(move |connection, _| {
                     Box::pin(async move { sqlx::raw_sql(dialect.session()).execute(connection).await.map(drop) })
                 })
@@ -185,8 +197,7 @@ impl Store {
         F: Future<Output = Result<T, E>>,
     {
         let observed = Observed::begin(false);
-        let (slot, mut running) = self.begin_read().await?;
-        running.bind_tenant(ctx.tenant().id.to_string()).await?;
+        let (slot, running) = self.begin_read(Some(ctx)).await?;
         let value = f(Tx::new(running, ctx.clone())).await?;
         self.finish(&slot).await?;
         observed.committed();
@@ -206,8 +217,7 @@ impl Store {
         for attempt in 1.. {
             let result = async {
                 let observed = Observed::begin(true);
-                let (slot, mut running) = self.begin_write(attempt > 1).await?;
-                running.bind_tenant(ctx.tenant().id.to_string()).await?;
+                let (slot, running) = self.begin_write(attempt > 1, Some(ctx)).await?;
                 let value = f(Tx::new(running, ctx.clone())).await?;
                 let Returned { held, events } = slot.take().ok_or(StoreError::Leaked)?;
                 self.commit(ctx.origin(), Some(ctx), held, events).await?;
@@ -223,13 +233,7 @@ impl Store {
 
     /// Begins a transaction that stays open between closures.
     pub async fn open_write(&self, ctx: &Ctx) -> Result<OpenTx, StoreError> {
-        let (mut held, scope) = self.hold(false).await?;
-        if self.dialect == Dialect::Postgres {
-            let (slot, mut running) = Running::new(held, None, self.dialect, self.statements.clone());
-            running.bind_tenant(ctx.tenant().id.to_string()).await?;
-            drop(running);
-            held = slot.take().ok_or(StoreError::Leaked)?.held;
-        }
+        let (held, scope) = self.hold(false, Some(ctx)).await?;
         Ok(OpenTx::new(self.clone(), ctx.clone(), held, scope))
     }
 
@@ -245,7 +249,7 @@ impl Store {
         F: Future<Output = Result<T, E>>,
     {
         let observed = Observed::begin(false);
-        let (slot, running) = self.begin_read().await?;
+        let (slot, running) = self.begin_read(None).await?;
         let value = f(PlatformTx::new(running, origin.clone())).await?;
         self.finish(&slot).await?;
         observed.committed();
@@ -261,7 +265,7 @@ impl Store {
         for attempt in 1.. {
             let result = async {
                 let observed = Observed::begin(true);
-                let (slot, running) = self.begin_write(attempt > 1).await?;
+                let (slot, running) = self.begin_write(attempt > 1, None).await?;
                 let value = f(PlatformTx::new(running, origin.clone())).await?;
                 let Returned { held, events } = slot.take().ok_or(StoreError::Leaked)?;
                 self.commit(origin, None, held, events).await?;
@@ -275,23 +279,26 @@ impl Store {
         unreachable!("the last attempt returns")
     }
 
-    async fn begin_read(&self) -> Result<(Slot, Running), StoreError> {
+    async fn begin_read(&self, of: Option<&Ctx>) -> Result<(Slot, Running), StoreError> {
         let begun = Instant::now();
         let held = match self.dialect {
             Dialect::Sqlite => Held::Snapshot(self.begin(self.readers.acquire()).await?),
-            Dialect::Postgres => Held::Read(self.begin(self.readers.begin_with(self.dialect.begin_read())).await?),
+            Dialect::Postgres => {
+                let begin = postgres_begin(self.dialect.begin_read(), of);
+                Held::Read(self.begin(self.readers.begin_with(begin)).await?)
+            }
         };
         observe::begun(false, begun.elapsed());
         Ok(Running::new(held, None, self.dialect, self.statements.clone()))
     }
 
-    async fn begin_write(&self, alone: bool) -> Result<(Slot, Running), StoreError> {
-        let (held, scope) = self.hold(alone).await?;
+    async fn begin_write(&self, alone: bool, of: Option<&Ctx>) -> Result<(Slot, Running), StoreError> {
+        let (held, scope) = self.hold(alone, of).await?;
         Ok(Running::new(held, scope, self.dialect, self.statements.clone()))
     }
 
     /// Begins to write; `alone`: where commits are shared, in a commit of its own.
-    async fn hold(&self, alone: bool) -> Result<(Held, Option<Scope>), StoreError> {
+    async fn hold(&self, alone: bool, of: Option<&Ctx>) -> Result<(Held, Option<Scope>), StoreError> {
         let begun = Instant::now();
         let (held, scope) = match &self.writing {
             Writing::Grouped(writers) => {
@@ -299,7 +306,8 @@ impl Store {
                 (Held::Member(turn), Some(scope))
             }
             Writing::Pooled(pool) => {
-                (Held::Write(self.begin(pool.begin_with(self.dialect.begin_write())).await?), None)
+                let begin = postgres_begin(self.dialect.begin_write(), of);
+                (Held::Write(self.begin(pool.begin_with(begin)).await?), None)
             }
         };
         observe::begun(true, begun.elapsed());
@@ -376,6 +384,15 @@ impl Store {
             _ => Some(result),
         }
     }
+}
+
+/// Begins a transaction on PostgreSQL and binds it to a tenant, on one way there and back.
+fn postgres_begin(begin: &'static str, of: Option<&Ctx>) -> AssertSqlSafe<String> {
+    // An id's text is letters, digits and an underscore.
+    AssertSqlSafe(match of {
+        Some(ctx) => format!("{begin}; set local heptad.tenant = '{}'", ctx.tenant().id),
+        None => begin.to_owned(),
+    })
 }
 
 /// Asks the database with patience until it answers, or until its pool is closed.

@@ -155,6 +155,7 @@ impl PlatformTx {
 }
 
 impl Running {
+    /// Binds the rest of the transaction to another tenant.
     pub(crate) async fn bind_tenant(&mut self, tenant: impl Bind) -> Result<(), crate::StoreError> {
         if self.dialect == Dialect::Postgres {
             const BIND: &str = "select set_config('heptad.tenant', $1, true) as tenant";

@@ -6,6 +6,7 @@
   if (!first || !window.EventSource || !window.htmx) return;
   const mark = document.querySelector("[data-live-mark]");
   let due = 0;
+  let wasOpen = false;
   const changed = () => {
     clearTimeout(due);
     // What comes at the same time is shown at the same time; nobody's focus is taken away.
@@ -19,7 +20,12 @@
     const source = new EventSource(first.dataset.live);
     source.onmessage = changed;
     source.addEventListener("gap", changed);
-    source.onopen = () => { if (mark) mark.hidden = false; };
+    source.onopen = () => {
+      if (mark) mark.hidden = false;
+      // What happened while nothing came is shown, too.
+      if (wasOpen) changed();
+      wasOpen = true;
+    };
     source.onerror = () => {
       if (mark) mark.hidden = true;
       // A browser comes back by itself unless it was refused.

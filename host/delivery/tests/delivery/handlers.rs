@@ -1,11 +1,11 @@
 //! What a handler hears of, and that what it writes happens once.
 
 use heptad_capabilities::members::{CustomerIn, customer_create};
-use heptad_model::EventType;
-use heptad_model::{Millis, PageRequest};
+use heptad_model::id::EventId;
+use heptad_model::{EventType, Millis, PageRequest};
 use heptad_platform::delivery::backlog::lanes_waiting;
-use heptad_platform::delivery::replay::{ReplayOf, replay_create, replay_list};
-use heptad_platform::delivery::subscription::{SubscriptionState, subscription_state_put};
+use heptad_platform::delivery::replay::{ReplayOf, replay_cancel, replay_create, replay_list};
+use heptad_platform::delivery::subscription::{Subscription, SubscriptionState, subscription_state_put};
 use heptad_store::{Tx, both_databases};
 use serde_json::json;
 
@@ -120,9 +120,50 @@ both_databases! {
         let list = async |mut tx: Tx| replay_list(&mut tx, subscription.id, &page).await;
         let replays = host.store.read(&shop.ctx, list).await.unwrap().items;
         assert_eq!((replays[0].state, replays[0].done), ("done", 2));
+        // One that is over stays as it is.
+        host.store.write(&shop.ctx, async |mut tx| replay_cancel(&mut tx, replay.id).await).await.unwrap();
+        let replays = host.store.read(&shop.ctx, list).await.unwrap().items;
+        assert_eq!((replays[0].state, replays[0].done), ("done", 2));
         let none = ReplayOf::Range(Millis::new(0), Millis::new(1));
         let create = async |mut tx: Tx| replay_create(&mut tx, &subscription, &none).await;
         assert_eq!(host.store.write(&shop.ctx, create).await.unwrap_err().code(), "invalid-field");
+    }
+
+    async fn a_replay_tells_what_the_subscription_is_told_of_and_knows_how_far_it_came(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("diary").await;
+        let shop = host.shop("first").await;
+        let install = shop.diary(grants(), "write", "").await;
+        let from = host.env.now();
+        for sku in ["A", "B"] {
+            shop.stock(sku, 2).await;
+            shop.reads(install, sku, "2 3").await;
+        }
+        let filtered = Subscription { filter: "data.sku == \"B\"".to_owned(), ..shop.subscription("stock").await };
+        let create = async |of: ReplayOf| {
+            let create = async |mut tx: Tx| replay_create(&mut tx, &filtered, &of).await;
+            host.store.write(&shop.ctx, create).await
+        };
+        let range = ReplayOf::Range(from, Millis::new(host.env.now().as_millis() + 1));
+        assert_eq!(create(range).await.unwrap().events, 2);
+        shop.reads(install, "B", "2 3 2r 3r").await;
+        shop.reads(install, "A", "2 3").await;
+        const OF_A: &str = "select id from events where tenant_id = $1 and key = 'A' order by seq";
+        let of_a = async |mut tx: Tx| tx.query(OF_A).fetch_all(|row| row.parse("id")).await;
+        let ids: Vec<EventId> = host.store.read(&shop.ctx, of_a).await.unwrap();
+        assert_eq!(create(ReplayOf::Events(ids.clone())).await.unwrap_err().code(), "invalid-field");
+        // What it was told once is told again, whatever it wants now; paused, the replay waits and may be cancelled.
+        let put = async |state| {
+            let put = async |mut tx: Tx| subscription_state_put(&mut tx, filtered.id, state).await;
+            host.store.write(&shop.ctx, put).await.unwrap();
+        };
+        put(SubscriptionState::Paused).await;
+        let replay = create(ReplayOf::Again(ids)).await.unwrap();
+        host.store.write(&shop.ctx, async |mut tx| replay_cancel(&mut tx, replay.id).await).await.unwrap();
+        let page = PageRequest::first();
+        let list = async |mut tx: Tx| replay_list(&mut tx, filtered.id, &page).await;
+        let replays = host.store.read(&shop.ctx, list).await.unwrap().items;
+        assert_eq!((replays[0].state, replays[0].done, replays[0].events), ("cancelled", 0, replay.events));
     }
 
     async fn one_shops_backlog_leaves_anothers_event_handled_within_a_second(database: TestDatabase) {

@@ -192,7 +192,7 @@ async fn states_put(tx: &mut Tx, ids: &[DeadLetterId], state: DeadLetterState) -
 pub async fn dead_letter_replay(tx: &mut Tx, id: DeadLetterId) -> Result<Replay, PlatformError> {
     let letter = dead_letter_get(tx, id).await?;
     let subscription = subscription_get(tx, letter.subscription).await?;
-    let replay = replay_create(tx, &subscription, &ReplayOf::Events(vec![letter.event])).await?;
+    let replay = replay_create(tx, &subscription, &ReplayOf::Again(vec![letter.event])).await?;
     enqueued_fate_put(tx, letter.event, Fate::Waits).await?;
     states_put(tx, &[id], DeadLetterState::Replayed).await?;
     Ok(replay)
@@ -214,7 +214,7 @@ pub async fn dead_letters_replay(tx: &mut Tx, subscription: SubscriptionId) -> R
         return Err(PlatformError::field("dead_letters", "none is open whose event is still kept"));
     }
     let events = open.iter().map(|(_, event)| *event).collect();
-    let replay = replay_create(tx, &subscription, &ReplayOf::Events(events)).await?;
+    let replay = replay_create(tx, &subscription, &ReplayOf::Again(events)).await?;
     if subscription.kind == SubscriptionKind::Outbound {
         for (_, event) in &open {
             enqueued_fate_put(tx, *event, Fate::Waits).await?;

@@ -17,7 +17,7 @@ macro_rules! with_events {
             concat!($select, " join events e on e.tenant_id = $1 and e.id = ", $of, " ", $then),
             concat!(
                 $select,
-                " cross join lateral (select * from events where tenant_id = $1 and id = ",
+                " cross join lateral (select * from events e where e.tenant_id = $1 and e.id = ",
                 $of,
                 " offset 0) e ",
                 $then

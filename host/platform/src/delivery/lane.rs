@@ -91,7 +91,8 @@ pub async fn outbox_read(tx: &mut Tx, partitions: &[u32], most: u32) -> Result<V
          order by partition, key, seq limit $3) \
          select next.partition, e.id, e.kind, e.schema_version, e.key, e.seq, e.at, e.actor, e.causation, e.correlation, \
          e.depth, e.traceparent, e.target, e.data from next",
-        "next.event_id",
+        // Both keys, so that PostgreSQL finds one event by whichever of the two indexes it takes.
+        "next.event_id and e.key = next.key and e.seq = next.seq",
         "order by next.partition, next.key, next.seq"
     );
     let read = |row: &Row| Ok(Outgoing { partition: row.count("partition")?, event: event(row)? });

@@ -1,8 +1,9 @@
 //! Subscriptions: who is told of which events.
 
+use heptad_model::event::MAX_DEPTH;
 use heptad_model::id::{InstallId, SubscriptionId};
 use heptad_model::manifest::EventWish;
-use heptad_model::{Filter, Millis};
+use heptad_model::{Event, Filter, Millis};
 use heptad_store::{Row, StoreError, Tx};
 use serde_json::json;
 
@@ -82,6 +83,18 @@ impl Subscription {
     /// The filter; one that cannot be read any more lets nothing through.
     pub fn wants(&self) -> Option<Filter> {
         Filter::parse(&self.filter).ok()
+    }
+
+    /// Whether an event is for it, which has this filter.
+    pub fn is_told_of(&self, event: &Event, filter: Option<&Filter>) -> bool {
+        match event.target {
+            Some(target) => target == self.id,
+            None => {
+                // One too deep is told to nobody, and lies with the dead letters of those who would have been told.
+                self.types.contains(&event.kind)
+                    && (event.depth >= MAX_DEPTH || filter.is_some_and(|filter| filter.matches(event)))
+            }
+        }
     }
 }
 

@@ -116,7 +116,7 @@ pub(crate) fn may_leave(egress: &Egress, installed: &Installed, request: &Enqueu
     let head = head(request)?;
     let host = host_of(head.uri())?;
     egress.admit(installed, &host, head.uri())?;
-    egress.look_through(installed, &host, head.headers(), head.uri(), &request.body)
+    egress.look_through(installed, &host, &head.into_parts().0, &request.body)
 }
 
 /// The request without its body.

@@ -23,7 +23,8 @@ use heptad_platform::install::{OpenSecret, install_secrets_open};
 use heptad_platform::vault::Vault;
 use heptad_store::{Store, Tx};
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response, Uri};
+use http::request::Parts;
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
@@ -111,16 +112,16 @@ impl Egress {
         &self,
         installed: &Installed,
         host: &str,
-        headers: &HeaderMap,
-        uri: &Uri,
+        Parts { method, uri, headers, .. }: &Parts,
         body: &[u8],
     ) -> Result<(), Refusal> {
         if installed.allowed.contains(Permission::PiiExport) {
             return Ok(());
         }
-        let mut texts = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()));
         let address = uri.path_and_query().map_or("", |path| path.as_str());
-        if personal::has_phone(address) || texts.any(|text| personal::has_phone(&text)) {
+        let mut names = headers.keys().map(HeaderName::as_str).chain([method.as_str(), address]);
+        let mut values = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        if names.any(personal::has_phone) || values.any(|value| personal::has_phone(&value)) {
             return Err(Refusal::Personal(host.to_owned()));
         }
         let coding = headers.get(CONTENT_ENCODING).map_or(Ok(""), HeaderValue::to_str).unwrap_or("?");
@@ -263,7 +264,7 @@ impl Sender {
             }
             Err(_) => return Err(Refusal::Unfinished),
         };
-        self.egress.look_through(&self.installed, host, &head.headers, &head.uri, &body)?;
+        self.egress.look_through(&self.installed, host, &head, &body)?;
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         Ok(Request::from_parts(head, body))
     }

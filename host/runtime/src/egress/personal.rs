@@ -96,7 +96,7 @@ fn has_number(text: &str) -> bool {
     let bytes = text.as_bytes();
     // A number begins where no letter or digit stands before it.
     let begins = |at: &usize| *at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
-    (0..bytes.len()).filter(begins).any(|at| is_international(&bytes[at..]) || is_mobile(&bytes[at..]))
+    (0..bytes.len()).filter(begins).map(|at| &bytes[at..]).any(|rest| is_international(rest) || is_mobile(rest))
 }
 
 /// `+` and 8 to 15 digits, the first of them not zero, in groups or not.
@@ -119,8 +119,10 @@ fn is_international(bytes: &[u8]) -> bool {
     false
 }
 
-/// A mobile number of mainland China, with its groups apart or not.
+/// A mobile number of mainland China, with its groups apart or not, with the country before it or not.
 fn is_mobile(bytes: &[u8]) -> bool {
+    let country = [&b"0086"[..], b"86"].iter().find_map(|country| bytes.strip_prefix(*country));
+    let bytes = country.map_or(bytes, |rest| rest.strip_prefix(b" ").or(rest.strip_prefix(b"-")).unwrap_or(rest));
     if bytes.first() != Some(&b'1') || !bytes.get(1).is_some_and(|second| (b'3'..=b'9').contains(second)) {
         return false;
     }
@@ -161,6 +163,9 @@ mod tests {
             "138 0013 8000",
             "+8613800138000",
             "+86 138 0013 8000",
+            "8613800138000",
+            "86-13800138000",
+            "008613800138000",
             "tel:+4930123456",
             "+14155550123,",
             "%2B8613800138000",
@@ -181,6 +186,8 @@ mod tests {
             "1380013800",
             "12800138000",
             "ORD13800138000",
+            "8513800138000",
+            "86138001380000",
             "13800138000x",
             "a13912345678b",
             "1767323045678",
