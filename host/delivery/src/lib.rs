@@ -138,10 +138,13 @@ impl Delivery {
             let _here = shared.running.acquire_many(RUNNING).await;
         };
         let _ = tokio::time::timeout(DRAIN, ended).await;
-        if tokio::time::timeout(RELEASE, shared.holdings.release_all()).await.is_err() {
+        let leases = tokio::time::timeout(RELEASE, shared.holdings.release_all());
+        let messages = tokio::time::timeout(RELEASE, webhook::give_back(shared));
+        let (leases, messages) = tokio::join!(leases, messages);
+        if leases.is_err() {
             tracing::warn!("leases were not given back in time: others take them when their time is up");
         }
-        match tokio::time::timeout(RELEASE, webhook::give_back(shared)).await {
+        match messages {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "messages of the day were not given back: {error}"),
             Err(_) => tracing::warn!("messages of the day were not given back in time"),

@@ -20,9 +20,6 @@ const EVERY: Duration = Duration::from_secs(1);
 const COUNTED: u32 = 10_000;
 /// How many lanes of a tenant are held at most; the others wait in the database.
 const HELD: usize = 2_000;
-/// How many of a tenant's lanes are begun while others are worked on, at most: so there is room for another tenant. Those that
-/// come back from waiting elsewhere are worked on besides.
-const OF_A_TENANT: u32 = RUNNING * 3 / 4;
 /// How many lanes of a receiver elsewhere run at once at most, once it is known to be elsewhere.
 const OF_A_RECEIVER: u32 = 16;
 /// How many more of its lanes are held, so that the next one is at hand.
@@ -45,6 +42,8 @@ struct State {
     tenants: HashMap<TenantId, Lanes>,
     /// Tenants with lanes that may begin, the next one first.
     round: VecDeque<TenantId>,
+    /// How many lanes of all tenants are worked on.
+    working: u32,
 }
 
 #[derive(Default)]
@@ -151,6 +150,7 @@ impl Queue {
         }
         lanes.working = lanes.working.saturating_sub(1);
         lanes.aside += 1;
+        state.working = state.working.saturating_sub(1);
         state.offer(tenant);
         drop(state);
         self.ready.notify_one();
@@ -159,15 +159,18 @@ impl Queue {
 
     /// The lane is worked on again.
     pub(crate) fn come_back(&self, tenant: TenantId) {
-        if let Some(lanes) = self.lock().tenants.get_mut(&tenant) {
+        let mut state = self.lock();
+        if let Some(lanes) = state.tenants.get_mut(&tenant) {
             lanes.aside = lanes.aside.saturating_sub(1);
             lanes.working += 1;
+            state.working += 1;
         }
     }
 
     /// A lane has run; `again` when it is still due.
     pub(crate) fn done(&self, tenant: TenantId, lane: DueLane, again: bool) {
         let mut state = self.lock();
+        state.working = state.working.saturating_sub(1);
         if let Some(lanes) = state.tenants.get_mut(&tenant) {
             lanes.working = lanes.working.saturating_sub(1);
             let told_again = lanes.known.remove(&lane.lane).unwrap_or_default();
@@ -212,23 +215,31 @@ impl Queue {
 }
 
 impl State {
-    /// Puts a tenant into the round, if it has something that may begin.
+    /// Puts a tenant into the round, if something of it waits.
     fn offer(&mut self, tenant: TenantId) {
         if let Some(lanes) = self.tenants.get_mut(&tenant)
             && !lanes.is_in_round
             && !lanes.ready.is_empty()
-            && lanes.working < OF_A_TENANT
         {
             lanes.is_in_round = true;
             self.round.push_back(tenant);
         }
     }
 
+    /// The next lane, of the next tenant that may have another one worked on: one, or as many as there are places left for the
+    /// others. So a few tenants whose plugins take their time leave room for the next one, which has half of what is left.
     fn take(&mut self) -> Option<(TenantId, DueLane)> {
-        while let Some(tenant) = self.round.pop_front() {
+        let free = RUNNING.saturating_sub(self.working);
+        for _ in 0..self.round.len() {
+            let tenant = self.round.pop_front()?;
             let Some(lanes) = self.tenants.get_mut(&tenant) else { continue };
+            if lanes.working > 0 && lanes.working >= free {
+                self.round.push_back(tenant);
+                continue;
+            }
             lanes.is_in_round = false;
             let Some(lane) = lanes.begin() else { continue };
+            self.working += 1;
             self.offer(tenant);
             return Some((tenant, lane));
         }
@@ -360,11 +371,23 @@ mod tests {
             taken.push(queue.next().await.0);
         }
         assert_eq!(taken, [busy, quiet, busy]);
-        let mut of_busy = 2;
-        while queue.lock().take().is_some_and(|(tenant, _)| tenant == busy) {
-            of_busy += 1;
+        let all = |queue: &Queue| std::iter::from_fn(|| queue.lock().take()).collect::<Vec<_>>();
+        assert_eq!(all(&queue).len() + taken.len(), RUNNING as usize / 2 + 1);
+        // None of these ever ends, and the next tenant has a place.
+        for places in [8, 4, 2, 1] {
+            let slow = TenantId::generate(&env);
+            queue.add(slow, (0..100).map(|number| lane(&env, &number.to_string())));
+            let taken = all(&queue);
+            assert!(taken.iter().all(|(tenant, _)| *tenant == slow));
+            assert_eq!(taken.len(), places);
         }
-        assert_eq!(of_busy, OF_A_TENANT);
+        let last = TenantId::generate(&env);
+        queue.add(last, [lane(&env, "one"), lane(&env, "two")]);
+        let (tenant, one) = queue.next().await;
+        assert_eq!(tenant, last);
+        assert_eq!(all(&queue), []);
+        queue.done(last, one, false);
+        assert_eq!(queue.next().await.0, last);
     }
 
     #[tokio::test]
@@ -377,7 +400,7 @@ mod tests {
             |subscription, key: u32| DueLane { lane: LaneKey { subscription, key: key.to_string() }, partition: 1 };
         queue.add(tenant, (0..200).map(|key| of(slow, key)));
         let begun: Vec<DueLane> = std::iter::from_fn(|| queue.lock().take()).map(|(_, lane)| lane).collect();
-        assert_eq!(begun.len(), OF_A_TENANT as usize);
+        assert_eq!(begun.len(), RUNNING as usize / 2);
         for _ in &begun {
             assert!(queue.step_aside(tenant, slow, 1_000));
         }
@@ -387,14 +410,7 @@ mod tests {
         queue.add(tenant, [of(quick, 1)]);
         assert_eq!(queue.next().await.1.lane.subscription, quick);
         assert_eq!(queue.full_receivers(tenant), [slow]);
-        // As many end as began too many; then one ends and the next one begins.
-        let mut begun = begun.into_iter();
-        let too_many = (OF_A_TENANT - OF_A_RECEIVER) as usize;
-        for lane in begun.by_ref().take(too_many) {
-            queue.come_back(tenant);
-            queue.done(tenant, lane, false);
-            assert!(queue.lock().take().is_none());
-        }
+        // One ends and the next one begins.
         for lane in begun {
             queue.come_back(tenant);
             queue.done(tenant, lane, false);

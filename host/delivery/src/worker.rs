@@ -222,8 +222,8 @@ impl Run<'_> {
     }
 
     fn is_wanted(&self, event: &Event) -> bool {
-        let is_replay = self.due.lane.key.starts_with(REPLAY_PREFIX);
-        (is_replay || self.subscription.is_told_of(event, self.filter.as_ref())) && self.receiver.may_hear(&event.kind)
+        let is_told_of = self.replay().is_some() || self.subscription.is_told_of(event, self.filter.as_ref());
+        is_told_of && self.receiver.may_hear(&event.kind)
     }
 
     async fn tell(&self, event: &Event) -> Result<Told, PlatformError> {

@@ -52,7 +52,8 @@ pub struct Event {
     pub schema_version: u32,
     /// What it is about.
     pub key: String,
-    /// Its place among the events of its key, from 1 without gaps.
+    /// Its place among the events of its key: from 1, one more for each. A key of which no event is kept any more may go on
+    /// with a higher one.
     pub seq: i64,
     /// When it happened.
     pub at: Millis,

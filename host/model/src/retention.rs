@@ -1,6 +1,7 @@
-//! The registry of what is kept, and for how long. Whatever removes something takes its time from here, and
-//! `GET /v1/retention` and the operator's console show it. To add a kind: a constant, its place in [`ALL`], the operation
-//! that removes it, and its line in the server's `retention.rs`.
+//! The registry of what is kept, and for how long. Whatever removes what is kept for people or for other work takes its time
+//! from here (counters of a day, which a quota needs no longer, go with the next day), and `GET /v1/retention` and the
+//! operator's console show it. To add a kind: a constant, its place in [`ALL`], the operation that removes it, and its line
+//! in the server's `retention.rs`.
 
 use crate::locale::Sentence;
 use crate::time::span::{DAY, HOUR};

@@ -33,8 +33,8 @@ use crate::config::Config;
 use crate::error::{CliError, Explain as _, Kind, Result};
 use crate::{key, listener, retention, telemetry, vitals};
 
-/// How long a stop writes what calls left behind, and how long it closes the connections to the database. With the time
-/// that requests and deliveries are given this is less than half a minute.
+/// How long a stop writes what calls left behind, and how long it closes the connections to the database: after requests have
+/// had their `drain_seconds`, and deliveries, beside them, their 15.
 const FLUSH: Duration = Duration::from_secs(5);
 const CLOSE: Duration = Duration::from_secs(2);
 

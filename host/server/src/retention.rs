@@ -204,6 +204,22 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_batch_that_takes_long_is_followed_by_a_smaller_one_and_a_longer_rest() {
+        let ms = Duration::from_millis;
+        let mut pace = Pace::new(500);
+        let mut rows = Vec::new();
+        for took in [1, 1, 1, 1, 5, 7, 40, 40, 40] {
+            rows.push(pace.rows);
+            assert_eq!(pace.rest(ms(took)), PAUSE.max(ms(4 * took)));
+        }
+        assert_eq!(rows, [50, 100, 200, 400, 500, 500, 250, 125, 62]);
+        assert_eq!(pace.rows, FIRST);
+        // Operators may want fewer.
+        let mut pace = Pace::new(2);
+        assert_eq!((pace.rows, pace.rest(ms(40)), pace.rows), (2, ms(160), 2));
+    }
+
     async fn keys(tx: &mut Tx, expires_at: &[i64]) -> Result<(), CapabilityError> {
         const INSERT: &str = "insert into idempotency_keys values ($1, 'a', 'r', $2, 'd', '1', 0, $3)";
         for (number, expires_at) in expires_at.iter().enumerate() {

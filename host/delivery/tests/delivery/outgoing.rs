@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,17 +11,17 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use heptad_model::id::InstallId;
-use heptad_model::{Limits, PageRequest, Permission, PermissionSet};
+use heptad_model::{EventType, Limits, PageRequest, Permission, PermissionSet};
 use heptad_outbound::{Outbound, Ranges, Resolve, Resolving};
 use heptad_platform::audit::audit_list;
 use heptad_platform::delivery::dead_letter::{dead_letter_discard, dead_letter_list};
 use heptad_platform::install::{Grants, install_enable, install_secret_delete, install_secret_put};
 use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_platform::notice::{notice_list, platform_notice_list};
-use heptad_store::{Tx, both_databases};
+use heptad_store::{StoreError, Tx, both_databases};
 use serde_json::{Value, json};
 
-use crate::shop::{Host, Shop, until};
+use crate::shop::{Host, Shop, grants, until};
 
 const PHONE: &str = r#"{"to": "13800138000"}"#;
 /// SHA-256 of the phone number, in hexadecimal.
@@ -120,7 +121,11 @@ impl<'h> Scene<'h> {
             manifest.secrets[0].hosts = vec![own.clone()];
         })
         .await;
-        let shop = host.shop("first").await;
+        Self::of(host.shop("first").await, carrier, permissions).await
+    }
+
+    /// The same for another shop.
+    async fn of(shop: Shop<'h>, carrier: Carrier, permissions: PermissionSet) -> Self {
         let granted = Grants { permissions, hosts: vec![carrier.host.clone()] };
         let install = shop.install("courier", granted, &json!({})).await;
         Self { shop, install, carrier }
@@ -325,6 +330,35 @@ both_databases! {
         let numbers: Vec<_> = keys.iter().map(|key| key.rsplit('.').next().unwrap()).collect();
         assert_eq!(numbers, ["1", "2", "3"]);
         assert_eq!(scene.carrier.with(|seen| seen.peers.len()), 5, "a connection for each request");
+    }
+
+    async fn plugins_that_wait_for_a_server_in_two_shops_leave_room_for_a_third(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        host.publish("diary").await;
+        let first = Scene::start(&host).await;
+        let second = Scene::of(host.shop("second").await, first.carrier.clone(), needed()).await;
+        let other = host.shop("other").await;
+        let diary = other.diary(grants(), "write", "").await;
+        let tell = async |mut tx: Tx| {
+            for sku in 0..100 {
+                let data = json!({"sku": sku.to_string(), "location": "HQ", "on_hand": 1});
+                tx.emit(EventType::InventoryChanged.about(sku.to_string(), data));
+            }
+            Ok::<_, StoreError>(())
+        };
+        for scene in [&first, &second] {
+            scene.limited(Limits { outbound_concurrency: 100, ..Limits::default() }).await;
+            scene.shop.set(scene.install, json!({"url": scene.carrier.url("/slow")})).await;
+            host.store.write(&scene.shop.ctx, tell).await.unwrap();
+        }
+        let waits = first.carrier.clone();
+        until(async || (waits.came().len() >= 20).then_some(()).ok_or(format!("{} wait", waits.came().len()))).await;
+        let begun = Instant::now();
+        other.stock("A", 1).await;
+        other.reads(diary, "A", "2").await;
+        // An answer is waited for 10 s.
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(waits.came().len() < 32, "all places were taken");
     }
 
     async fn requests_have_limits_of_size_time_number_and_day(database: TestDatabase) {

@@ -12,7 +12,7 @@ use heptad_store::{Row, StoreError, Tx};
 use super::dead_letter::{DeadLetter, DeadLetterState, dead_letters_put};
 use super::event::event;
 use super::stream;
-use super::subscription::{Subscription, subscription_list};
+use super::subscription::subscription_list;
 
 /// The code of a dead letter whose event was kept as long as events are, and never told.
 pub const EXPIRED: &str = "expired";
@@ -76,8 +76,7 @@ async fn give_up(tx: &mut Tx, old: &[Event]) -> Result<(), StoreError> {
             let is_waited_for = |event: &&Event| {
                 event.key == *key
                     && (last + 1..=*wanted).contains(&event.seq)
-                    && is_asked_for(&subscription, event)
-                    && (event.target.is_some() || filter.as_ref().is_some_and(|filter| filter.matches(event)))
+                    && subscription.is_told_of(event, filter.as_ref())
             };
             letters.extend(old.iter().filter(is_waited_for).map(|event| DeadLetter {
                 id: DeadLetterId::generate(&ctx.env),
@@ -102,13 +101,6 @@ async fn give_up(tx: &mut Tx, old: &[Event]) -> Result<(), StoreError> {
         statement.json(&keys).execute().await?;
     }
     Ok(())
-}
-
-fn is_asked_for(subscription: &Subscription, event: &Event) -> bool {
-    match event.target {
-        Some(target) => target == subscription.id,
-        None => subscription.types.contains(&event.kind),
-    }
 }
 
 /// Removes up to `most` keys of which no event has been kept for a while, with the lanes that were even with them; how many

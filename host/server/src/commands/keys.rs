@@ -17,9 +17,10 @@ pub(crate) enum KeysCommand {
     /// Seal the keys in the database under the new master key
     ///
     /// To change the master key: move its file away, name it as `data.previous_key_file`, and start the servers again,
-    /// one after the other; the first makes a new key in `data.key_file`, and all open what either key sealed. Then run
-    /// this, while they run. Afterwards the previous key opens nothing: take the setting away, and keep the old key only
-    /// as long as backups from before.
+    /// one after the other; the first makes a new key in `data.key_file`, which the others have to be given where they do
+    /// not share it, and all open what either key sealed. Then run this, while they run, until it says that 0 keys were
+    /// sealed. Afterwards the previous key opens nothing: take the setting away, and keep the old key only as long as
+    /// backups from before.
     Rotate {
         #[command(flatten)]
         output: Output,

@@ -94,7 +94,8 @@ pub(crate) struct EventOut {
     pub datacontenttype: &'static str,
     /// The shop's id.
     pub tenant: String,
-    /// Its place among the events of its subject, from 1 without gaps. As text, as CloudEvents has it.
+    /// Its place among the events of its subject: from 1, one more for each; a subject of which nothing happened for 30
+    /// days may go on with a higher one. As text, as CloudEvents has it.
     #[schema(example = "3")]
     pub sequence: String,
     /// The version of the schema of the data.

@@ -45,7 +45,8 @@ pub(crate) struct DeadLetterOut {
     /// How often it was tried.
     #[schema(example = 13)]
     pub attempts: u32,
-    /// A stable word for the last failure; `loop` for an event that came of itself, `skipped` for one that a person skipped.
+    /// A stable word for the last failure; `loop` for an event that came of itself, `skipped` for one that a person skipped,
+    /// `expired` for one that was not told while it was kept.
     #[schema(example = "plugin-error")]
     pub code: String,
     /// The same in a sentence, in the reader's language.

@@ -64,12 +64,27 @@ impl Chromium {
     /// Opens an address in a new tab.
     pub(crate) async fn open(&mut self, address: &str) -> Tab {
         let target = self.ask(None, "Target.createTarget", json!({"url": "about:blank"})).await.unwrap();
-        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let tab = self.attach(&target["targetId"]).await;
+        self.go(&tab, address).await;
+        tab
+    }
+
+    async fn attach(&mut self, target: &Value) -> Tab {
+        let attach = json!({"targetId": target, "flatten": true});
         let session = self.ask(None, "Target.attachToTarget", attach).await.unwrap();
         let tab = Tab(session["sessionId"].as_str().unwrap().to_owned());
         self.ask(Some(&tab), "Page.enable", json!({})).await.unwrap();
-        self.go(&tab, address).await;
         tab
+    }
+
+    /// The tab that a script of this one opened.
+    pub(crate) async fn opened_by(&mut self, tab: &Tab) -> Tab {
+        let own = self.ask(Some(tab), "Target.getTargetInfo", json!({})).await.unwrap();
+        let targets = self.ask(None, "Target.getTargets", json!({})).await.unwrap();
+        let mut pages = targets["targetInfos"].as_array().unwrap().iter();
+        let found = pages.find(|target| target["openerId"] == own["targetInfo"]["targetId"]);
+        let found = found.unwrap_or_else(|| panic!("no tab that it opened in {targets}"))["targetId"].clone();
+        self.attach(&found).await
     }
 
     /// Leads a tab to an address, and waits until the page is there.

@@ -9,6 +9,8 @@ mod console;
 mod foreign;
 mod hostile;
 mod isolation;
+mod live;
 mod misbehaving;
 mod site;
+mod world;
 mod writes;

@@ -106,7 +106,7 @@ impl EventRow {
             title: telling::title(shop.locale(), &event.kind),
             kind: event.kind.clone(),
             about: telling::about(shop, &event.kind, &event.key),
-            plugin: event.data["plugin"].as_str().filter(|name| *name != event.key).map(str::to_owned),
+            plugin: plugin(shop, event, installs),
             key: event.key.clone(),
             by: actor(shop, &event.actor, installs).0,
             lines: event
@@ -116,6 +116,13 @@ impl EventRow {
                 .unwrap_or_default(),
         }
     }
+}
+
+/// The plugin that an event is about: by its title where the shop has it, by its name else.
+fn plugin(shop: &Shop, event: &Event, installs: &[Install]) -> Option<String> {
+    let name = event.data["plugin"].as_str().filter(|name| *name != event.key)?;
+    let install = installs.iter().find(|install| install.manifest.name == name);
+    Some(install.map_or_else(|| name.to_owned(), |install| catalog::title(shop, &install.manifest).0))
 }
 
 /// Who did it, for people, and the page of who did.
