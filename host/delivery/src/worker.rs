@@ -96,7 +96,7 @@ async fn run(shared: &Shared, tenant: TenantId, due: &DueLane, turn: &Turn) -> R
     for _ in 0..CONFLICTS {
         let Some(Read { lane, subscription, events }) = read(shared, &ctx, due).await? else { return Ok(false) };
         let Some(receiver) = Receiver::of(shared, &ctx, &subscription).await? else {
-            rest(shared, &ctx, due, lane.last_seq).await?;
+            rest(shared, &ctx, due, lane.last_seq, &fence).await?;
             return Ok(false);
         };
         let (filter, reached) = (subscription.wants(), lane.last_seq);
@@ -149,12 +149,12 @@ async fn read(shared: &Shared, ctx: &Ctx, due: &DueLane) -> Result<Option<Read>,
 }
 
 /// Puts a lane off whose receiver does not listen; shortly, where this process is only late to know that it does.
-async fn rest(shared: &Shared, ctx: &Ctx, due: &DueLane, at: i64) -> Result<(), PlatformError> {
+async fn rest(shared: &Shared, ctx: &Ctx, due: &DueLane, at: i64, fence: &Fence) -> Result<(), PlatformError> {
     let now = shared.env.now();
     let rest = async |mut tx| {
         let listens = subscription_listens(&mut tx, due.lane.subscription).await?;
         let until = now.plus(if listens { SOON } else { RESTS });
-        lane_put_off(&mut tx, &due.lane, at, until, false).await
+        lane_put_off(&mut tx, &due.lane, at, until, false, fence).await
     };
     Ok(shared.store.write(ctx, rest).await.map(drop)?)
 }
@@ -354,7 +354,7 @@ impl Run<'_> {
         }
         let at = self.lane.last_seq;
         let put_off = async |mut tx: Tx| {
-            let moved = lane_put_off(&mut tx, &self.due.lane, at, until, counts).await?;
+            let moved = lane_put_off(&mut tx, &self.due.lane, at, until, counts, &self.fence).await?;
             if moved && let Some(attempt) = &failed {
                 deliveries_put(&mut tx, std::slice::from_ref(attempt)).await?;
             }

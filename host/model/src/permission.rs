@@ -94,7 +94,8 @@ permissions! {
     /// Who a customer is.
     MembersProfileRead = "members.profile.read", Personal, Read,
         ["heptad:members/profiles#get"],
-        "查看会员的姓名和加入时间", "See members' names and when they joined";
+        "查看会员的姓名和加入时间，并在会员和订单有变化时得知其电话和邮箱",
+        "See members' names and when they joined, and their phone numbers and e-mail addresses when something happens to them or their orders";
     /// Members' tiers.
     MembersTierRead = "members.tier.read", Business, Read,
         ["heptad:members/tiers#get"],

@@ -185,6 +185,7 @@ impl Call {
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T, HostError>>,
     {
+        debug_assert_eq!(Permission::opening(function), Some(permission), "{function}");
         self.enter(permission)?;
         match self.tape.begin(function, arguments).map_err(Failure::Trap)? {
             Begun::Replayed { bytes, value, result_bytes } => {
@@ -217,6 +218,7 @@ impl Call {
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T, HostError>>,
     {
+        debug_assert_eq!(Permission::opening(function), Some(permission), "{function}");
         self.enter(permission)?;
         if !self.effects.may_write() {
             return Err(HostError::denied("read-only", "a point that only calculates may not write").into());

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use heptad_model::id::CustomerId;
-use heptad_model::{Ctx, EventType};
-use heptad_store::{Store, Tx, by_keys};
+use heptad_model::id::{CustomerId, ProductId};
+use heptad_model::{Ctx, EventType, Minor};
+use heptad_store::{Row, Store, Tx, by_keys};
 use serde_json::json;
 
 use super::orders::ImportReport;
@@ -12,6 +12,7 @@ use super::parse::Parsed;
 use super::write_catalog::catalog_batch;
 use super::write_orders::OrderBatch;
 use crate::CapabilityError;
+use crate::mall::catalog::sku_changed;
 
 /// How many customers, products or orders go into a transaction.
 const BATCH: usize = 500;
@@ -117,7 +118,10 @@ impl<'p> Writer<'p> {
                              and skus.code in (select code from latest) and skus.price_derived = 1 \
                              and skus.price <> latest.price and not exists (select 1 from order_lines l \
                              cross join orders o where l.tenant_id = $1 and l.sku = skus.code \
-                             and o.tenant_id = $1 and o.id = l.order_id and o.placed_at > latest.at)";
+                             and o.tenant_id = $1 and o.id = l.order_id and o.placed_at > latest.at) \
+                             returning skus.code as code, skus.product_id as product, skus.price as price, \
+                             skus.version as version";
+        const BEFORE: (&str, &str) = by_keys!("select code, price from skus where tenant_id = $1 and code", "$2");
         let mut touched: Vec<usize> = self.touched.iter().copied().collect();
         touched.sort_unstable();
         for batch in touched.chunks(BATCH) {
@@ -126,7 +130,22 @@ impl<'p> Writer<'p> {
                 json!({ "code": self.skus[*place], "price": sku.price, "at": sku.price_at })
             };
             let rows: Vec<_> = batch.iter().map(row).collect();
-            let write = async |mut tx: Tx| tx.query(PRICE).json(&rows).execute().await.map_err(CapabilityError::from);
+            let codes: Vec<&str> = batch.iter().map(|place| self.skus[*place].as_str()).collect();
+            let write = async |mut tx: Tx| {
+                let before = |row: &Row| Ok((row.text("code")?, row.minor("price")?));
+                let before: HashMap<String, Minor> =
+                    tx.query_of(BEFORE).json(&codes).fetch_all(before).await?.into_iter().collect();
+                let after = |row: &Row| {
+                    let product: ProductId = row.parse("product")?;
+                    Ok((row.text("code")?, product, row.minor("price")?, row.int("version")?))
+                };
+                let changed = tx.query(PRICE).json(&rows).fetch_all(after).await?;
+                for (code, product, price, version) in &changed {
+                    let before = before.get(code).copied().unwrap_or_default();
+                    sku_changed(&mut tx, code, *product, *version, before, *price).await?;
+                }
+                Ok::<_, CapabilityError>(())
+            };
             self.store.write(self.ctx, write).await?;
         }
         Ok(())

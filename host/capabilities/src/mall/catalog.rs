@@ -7,6 +7,7 @@ use heptad_model::{EventType, Millis, Page, PageRequest};
 use heptad_store::{Row, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::sku::sku_changed;
 pub use super::sku::{
     Sku, SkuIn, SkuPatch, sku_create, sku_find, sku_get, sku_get_many, sku_list, sku_of_product, sku_update,
 };

@@ -104,15 +104,30 @@ pub async fn sku_update(tx: &mut Tx, code: &str, patch: SkuPatch) -> Result<Sku,
     if statement.execute().await? == 0 {
         return Err(CapabilityError::NotFound("SKU"));
     }
-    tx.audit("sku.updated", code, &serde_json::json!({ "price": price, "before": before.price })).await?;
-    let (version, currency) = (before.version + 1, tx.ctx().tenant().currency);
-    let data = serde_json::json!({ "sku": code, "product": before.product, "version": version });
+    let was = before.price;
+    let sku = Sku { name, price, price_derived: derived, version: before.version + 1, ..before };
+    sku_changed(tx, code, sku.product, sku.version, was, price).await?;
+    Ok(sku)
+}
+
+/// Writes down and tells that a SKU is of this version now, and that its price changed, if it did.
+pub(crate) async fn sku_changed(
+    tx: &mut Tx,
+    code: &str,
+    product: ProductId,
+    version: i64,
+    before: Minor,
+    price: Minor,
+) -> Result<(), StoreError> {
+    tx.audit("sku.updated", code, &serde_json::json!({ "price": price, "before": before })).await?;
+    let data = serde_json::json!({ "sku": code, "product": product, "version": version });
     tx.emit(EventType::SkuUpdated.about(code, data));
-    if price != before.price {
-        let data = serde_json::json!({ "sku": code, "before": before.price, "after": price, "currency": currency });
+    if price != before {
+        let currency = tx.ctx().tenant().currency;
+        let data = serde_json::json!({ "sku": code, "before": before, "after": price, "currency": currency });
         tx.emit(EventType::PriceChanged.about(code, data));
     }
-    Ok(Sku { name, price, price_derived: derived, version, ..before })
+    Ok(())
 }
 
 /// The SKU with this code.

@@ -4,6 +4,7 @@
 mod carts;
 mod catalog;
 mod coupons;
+mod events;
 mod fixture;
 mod idempotency;
 mod import;

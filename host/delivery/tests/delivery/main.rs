@@ -1,6 +1,7 @@
 //! Events on their way from an operation of the shop to a real plugin, on both databases.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod carrier;
 mod endpoint;
 mod failing;
 mod handlers;

@@ -1,15 +1,10 @@
 //! What plugins send to other servers while they run.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
 use heptad_model::id::InstallId;
 use heptad_model::{EventType, Limits, PageRequest, Permission, PermissionSet};
 use heptad_outbound::{Outbound, Ranges, Resolve, Resolving};
@@ -21,83 +16,12 @@ use heptad_platform::notice::{notice_list, platform_notice_list};
 use heptad_store::{StoreError, Tx, both_databases};
 use serde_json::{Value, json};
 
+use crate::carrier::Carrier;
 use crate::shop::{Host, Shop, grants, until};
 
 const PHONE: &str = r#"{"to": "13800138000"}"#;
 /// SHA-256 of the phone number, in hexadecimal.
 const HASHED: &str = r#"{"to": "a6942f9771d67f34034d2f1926988ed3fad3bf1b4e7cedb9a31f31398dea43bc"}"#;
-
-#[derive(Default)]
-struct Seen {
-    /// Path, `Idempotency-Key`, and body.
-    came: Vec<(String, String, String)>,
-    /// Where requests came from: a connection each.
-    peers: BTreeSet<SocketAddr>,
-    /// `Authorization` headers.
-    authorized: Vec<String>,
-    /// Statuses that are answered next.
-    next: Vec<u16>,
-}
-
-/// A carrier's server on this machine.
-#[derive(Clone)]
-struct Carrier {
-    host: String,
-    seen: Arc<Mutex<Seen>>,
-}
-
-impl Carrier {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        let seen = Arc::<Mutex<Seen>>::default();
-        let app = Router::new().fallback(take).with_state(seen.clone());
-        let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { host, seen }
-    }
-
-    fn with<T>(&self, f: impl FnOnce(&mut Seen) -> T) -> T {
-        f(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn came(&self) -> Vec<(String, String, String)> {
-        self.with(|seen| seen.came.clone())
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.host)
-    }
-}
-
-async fn take(
-    State(seen): State<Arc<Mutex<Seen>>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let text = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    let status = {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.came.push((uri.path().to_owned(), text("idempotency-key"), String::from_utf8_lossy(&body).into_owned()));
-        seen.peers.insert(peer);
-        if uri.path() == "/echo" {
-            seen.authorized.push(text("authorization"));
-        }
-        if seen.next.is_empty() { 200 } else { seen.next.remove(0) }
-    };
-    let status = StatusCode::from_u16(status).unwrap();
-    match uri.path() {
-        "/large" => "x".repeat(5 << 20).into_response(),
-        "/echo" => text("authorization").into_response(),
-        "/slow" => std::future::pending().await,
-        "/away" => (StatusCode::FOUND, [("location", "http://169.254.169.254/latest/meta-data")]).into_response(),
-        // What no text of a database may hold.
-        "/rude" => (status, "\0no\x1b").into_response(),
-        _ => (status, "taken").into_response(),
-    }
-}
 
 /// The courier in a shop of a host.
 struct Scene<'h> {
@@ -359,6 +283,18 @@ both_databases! {
         // An answer is waited for 10 s.
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         assert!(waits.came().len() < 32, "all places were taken");
+    }
+
+    async fn a_plugin_sends_as_many_requests_at_once_as_it_may(database: TestDatabase) {
+        let host = Host::start(&database).await;
+        let scene = Scene::start(&host).await;
+        scene.limited(Limits { outbound_concurrency: 1, ..Limits::default() }).await;
+        scene.shop.set(scene.install, json!({"url": scene.carrier.url("/slow")})).await;
+        scene.shop.stock("A", 1).await;
+        until(async || (scene.carrier.came().len() == 1).then_some(()).ok_or("nothing came".to_owned())).await;
+        let said = scene.says("B", json!({"url": scene.carrier.url("/")})).await;
+        assert_eq!(said, "ErrorKind::Limit outbound-busy");
+        assert_eq!(scene.carrier.came().len(), 1);
     }
 
     async fn requests_have_limits_of_size_time_number_and_day(database: TestDatabase) {

@@ -1,6 +1,9 @@
 //! Schedules from the due time to the plugin: once in the cluster, in order, tried again, run by hand.
 
 use heptad_model::Env;
+use heptad_model::time::span::DAY;
+use heptad_platform::delivery::fate::Fate;
+use heptad_platform::delivery::retention::delivery_purge;
 use heptad_platform::schedule::{Schedule, schedule_list, schedule_run};
 use heptad_store::{Tx, both_databases};
 use serde_json::json;
@@ -80,5 +83,11 @@ both_databases! {
         shop.set(install, json!({"mode": "write", "at": ""})).await;
         run().await;
         shop.reads(install, "nightly", "120h").await;
+        // Attempts are kept for seven days, and runs for thirty.
+        env.advance(8 * DAY);
+        let purge = async |mut tx: Tx| delivery_purge(&mut tx, 1_000).await;
+        host.store.write(&shop.ctx, purge).await.unwrap();
+        let first = runs(&shop, schedule.id).await.pop().unwrap();
+        assert_eq!((first.fate, first.latest), (Fate::Forgotten, None));
     }
 }

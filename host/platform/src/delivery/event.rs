@@ -10,11 +10,12 @@ use crate::plugin_log::plugin_logs_fill;
 
 /// A statement that finds the event `e` of each of some rows, for SQLite and for PostgreSQL. What PostgreSQL knows of a tenant
 /// is some minutes old, and of a new one it thinks that it has a single event: joined, all of the tenant's events would be
-/// read for a handful of rows. A subquery that it may not take apart (`offset 0`) finds each of them by its key.
+/// read for a handful of rows. A subquery that it may not take apart (`offset 0`) finds each of them by its key. On SQLite a
+/// `cross join` keeps the order.
 macro_rules! with_events {
     ($select:literal, $of:literal, $then:literal) => {
         (
-            concat!($select, " join events e on e.tenant_id = $1 and e.id = ", $of, " ", $then),
+            concat!($select, " cross join events e on e.tenant_id = $1 and e.id = ", $of, " ", $then),
             concat!(
                 $select,
                 " cross join lateral (select * from events e where e.tenant_id = $1 and e.id = ",

@@ -1,9 +1,14 @@
 //! What became of an event at each of those who asked for its type.
 
+use std::collections::HashMap;
+
 use heptad_model::event::partition;
+use heptad_model::id::EventId;
+use heptad_model::retention::DELIVERIES;
 use heptad_model::{Event, Millis};
 use heptad_store::{Row, StoreError, Tx};
 
+use super::lane::{LaneKey, lane_get};
 use super::log::{Delivery, DeliveryOutcome};
 use super::subscription::Subscription;
 
@@ -84,12 +89,34 @@ pub async fn event_fates(tx: &mut Tx, event: &Event, deliveries: &[Delivery]) ->
         // However many failed, one ended it; which is later, their ids do not tell where both are of one millisecond.
         let own = own.max_by_key(|one| one.outcome != DeliveryOutcome::Failed);
         // The log is kept for a shorter time than the event: nothing in it may mean either.
-        let is_old = event.at.plus(heptad_model::retention::DELIVERIES.millis) < tx.ctx().now();
+        let is_old = event.at < tx.ctx().now().plus(-DELIVERIES.millis);
         let fate = fate(event.seq, place, own.map(|one| one.outcome), is_outgoing, is_old);
         let due_at = place.and_then(|place| place.due_at).filter(|_| matches!(fate, Fate::Waiting | Fate::Failing));
         Received { subscription, fate, due_at }
     });
     Ok(received.collect())
+}
+
+/// What became of events of one key at its lane, in their order; `latest` has the latest attempt of those that have one.
+pub(crate) async fn event_fates_in(
+    tx: &mut Tx,
+    lane: &LaneKey,
+    events: &[Event],
+    latest: &HashMap<EventId, Delivery>,
+) -> Result<Vec<Fate>, StoreError> {
+    // Those that the lanes do not know of yet are the last ones of the key.
+    const FIRST: &str = "select min(seq) as first from outbox where tenant = $1 and partition = $2 and key = $3";
+    let place = lane_get(tx, lane).await?;
+    let place = place.map(|lane| Place { last_seq: lane.last_seq, wanted: lane.wanted, due_at: lane.due_at });
+    let tenant = tx.ctx().tenant().id.to_string();
+    let statement = tx.platform_query(FIRST).bind(&tenant).bind(partition(&tenant, &lane.key)).bind(&lane.key);
+    let outgoing = statement.fetch_one(|row| row.opt_int("first")).await?;
+    let forgets = tx.ctx().now().plus(-DELIVERIES.millis);
+    let fate = |event: &Event| {
+        let is_outgoing = outgoing.is_some_and(|first| event.seq >= first);
+        fate(event.seq, place, latest.get(&event.id).map(|one| one.outcome), is_outgoing, event.at < forgets)
+    };
+    Ok(events.iter().map(fate).collect())
 }
 
 /// Whether the lanes do not know of the event yet.

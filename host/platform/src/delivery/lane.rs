@@ -281,20 +281,24 @@ pub async fn lanes_advance(tx: &mut Tx, steps: &[Advance]) -> Result<Vec<LaneKey
     tx.query_of(ADVANCE).json(&rows).bind(now).fetch_all(read).await
 }
 
-/// Puts a lane off: its next event failed, or nobody can be told now. `failed` counts an attempt.
+/// Puts a lane off: its next event failed, or nobody can be told now. `failed` counts an attempt. `false` where the lane is
+/// not at that place any more, or the fence is not the one of the lease.
 pub async fn lane_put_off(
     tx: &mut Tx,
     key: &LaneKey,
     at: i64,
     until: Millis,
     failed: bool,
+    fence: &Fence,
 ) -> Result<bool, StoreError> {
     const PUT_OFF: &str = "update lanes set due_at = $5, attempts = attempts + $6, \
                            failing_since = case when $6 = 0 then failing_since else coalesce(failing_since, $7) end \
-                           where tenant = $1 and subscription_id = $2 and key = $3 and last_seq = $4 and due_at is not null";
+                           where tenant = $1 and subscription_id = $2 and key = $3 and last_seq = $4 and due_at is not null \
+                           and exists (select 1 from leases where leases.name = $8 and leases.fence = $9)";
     let (tenant, now) = (tx.ctx().tenant().id, tx.ctx().now());
     let statement = tx.platform_query(PUT_OFF).text(tenant).text(key.subscription).bind(&key.key).bind(at);
-    Ok(statement.bind(until).bind(failed).bind(now).execute().await? == 1)
+    let statement = statement.bind(until).bind(failed).bind(now).bind(&fence.lease).bind(fence.fence);
+    Ok(statement.execute().await? == 1)
 }
 
 /// Moves a lane behind an event that a person skips, from where it was thought to be; whether it was there.

@@ -151,12 +151,14 @@ pub async fn stream_read(tx: &mut Tx, cursor: &Cursor, most: u32) -> Result<Vec<
     // always its next ones, wherever the limit cuts.
     const READ: (&str, &str) = with_events!(
         "with seen as materialized (select cast(json_extract(value, '$.partition') as bigint) as partition, \
-         cast(json_extract(value, '$.position') as bigint) as position from json_each($2, '$')) \
-         select p.partition, p.position, e.id, e.kind, e.schema_version, e.key, e.seq, e.at, e.actor, e.causation, \
-         e.correlation, e.depth, e.traceparent, e.target, e.data from seen join event_positions p on p.tenant_id = $1 \
-         and p.partition = seen.partition and p.position > seen.position and p.position <= seen.position + $3",
-        "p.event_id",
-        "order by p.position - seen.position, p.partition limit $3"
+         cast(json_extract(value, '$.position') as bigint) as position from json_each($2, '$')), \
+         place as materialized (select p.partition, p.position, p.event_id, p.position - seen.position as ahead \
+         from seen cross join event_positions p where p.tenant_id = $1 and p.partition = seen.partition \
+         and p.position > seen.position and p.position <= seen.position + $3 order by ahead, p.partition limit $3) \
+         select place.partition, place.position, e.id, e.kind, e.schema_version, e.key, e.seq, e.at, e.actor, e.causation, \
+         e.correlation, e.depth, e.traceparent, e.target, e.data from place",
+        "place.event_id",
+        "order by place.ahead, place.partition"
     );
     let read = |row: &Row| {
         Ok(Placed { partition: row.count("partition")?, position: row.int("position")?, event: event(row)? })
@@ -178,18 +180,18 @@ pub async fn stream_lengths(tx: &mut PlatformTx, tenants: &[TenantId]) -> Result
 /// so that a reader that is too far behind finds out.
 pub(super) async fn position_purge(tx: &mut Tx, before: Millis, most: u32) -> Result<u64, StoreError> {
     // Of each partition the first one, by the key; nothing else is looked at while none of them is old. The partitions
-    // come first: else SQLite looks through them for each position of the tenant.
+    // come first (`cross join`): else SQLite looks through them for each position of the tenant.
     const FIRST: &str = "with first as materialized (select cast(c.value as bigint) as partition, \
                          (select min(m.position) from event_positions m where m.tenant_id = $1 \
                          and m.partition = cast(c.value as bigint)) as position from json_each($2) as c) \
-                         select p.partition, p.position from first join event_positions p on p.tenant_id = $1 \
-                         and p.partition = first.partition and p.position = first.position where p.event_id < $3";
+                         select p.partition, p.position from first cross join event_positions p where p.tenant_id = $1 \
+                         and p.partition = first.partition and p.position = first.position and p.event_id < $3";
     const PURGE: &str = "with first as materialized (select cast(json_extract(value, '$.partition') as bigint) as partition, \
                          cast(json_extract(value, '$.position') as bigint) as position from json_each($2, '$')) \
                          delete from event_positions where tenant_id = $1 and (partition, position) in \
-                         (select p.partition, p.position from first join event_positions p on p.tenant_id = $1 \
+                         (select p.partition, p.position from first cross join event_positions p where p.tenant_id = $1 \
                          and p.partition = first.partition and p.position >= first.position \
-                         and p.position < first.position + $4 where p.event_id < $3 limit $4)";
+                         and p.position < first.position + $4 and p.event_id < $3 limit $4)";
     let before = EventId::floor(before);
     let partitions: Vec<u32> = (0..PARTITIONS).collect();
     let row = |row: &Row| Ok(json!({"partition": row.int("partition")?, "position": row.int("position")?}));

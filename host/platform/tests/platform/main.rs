@@ -7,6 +7,7 @@ mod catalog;
 mod documents;
 mod installs;
 mod kv;
+mod lanes;
 mod metering;
 mod notices;
 mod people;

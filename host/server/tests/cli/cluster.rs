@@ -132,7 +132,9 @@ async fn a_rolling_restart_under_load_fails_no_request_and_loses_nothing() {
     // `cargo xtask rolling` passes the binary of the commit before; else the present one is restarted.
     let previous = std::env::var_os("HEPTAD_PREVIOUS_BIN").map(PathBuf::from);
     let database = TestDatabase::create(Dialect::Postgres).await;
+    let nats = Nats::start();
     let heptad = machine(Heptad::on(&database).set("HEPTAD_SERVER__UNREADY_SECONDS", "1"));
+    let heptad = heptad.set("HEPTAD_NATS__URL", &nats.url());
     let world = World::new(heptad, database.open().await).await;
     let present: Vec<Heptad> = (0..3).map(|_| world.heptad.another()).collect();
     let before = |heptad: Heptad| match &previous {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use heptad_model::id::InstallId;
@@ -151,17 +150,18 @@ both_databases! {
     async fn killed_at_random_it_loses_nothing_and_does_nothing_twice(database: TestDatabase) {
         let (events, kills) = size();
         let world = World::new(Heptad::on(&database), database.open().await).await;
-        let (told, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let url = Arc::new(std::sync::RwLock::new(String::new()));
+        // How many may have been told: so many more with each life, so that there is something to tell in the last one.
+        let (allowed, mut allowance) = tokio::sync::watch::channel(0);
         let teller = {
-            let (told, over, url, staff) = (told.clone(), over.clone(), url.clone(), world.staff.clone());
+            let (url, staff) = (url.clone(), world.staff.clone());
             tokio::spawn(async move {
-                let mut number = 0;
-                while told.load(Ordering::Relaxed) < events || !over.load(Ordering::Relaxed) {
+                let mut told = 0;
+                while told < events {
+                    allowance.wait_for(|most| told < *most).await.unwrap();
                     let url = url.read().unwrap().clone();
-                    if tell(&url, &staff, &format!("K{}", number % KEYS), number).await {
-                        told.fetch_add(1, Ordering::Relaxed);
-                        number += 1;
+                    if tell(&url, &staff, &format!("K{}", told % KEYS), told).await {
+                        told += 1;
                     } else {
                         tokio::task::yield_now().await;
                     }
@@ -169,9 +169,10 @@ both_databases! {
             })
         };
         let (env, mut random) = (Env::fixed(1), [0; 2]);
-        for _ in 0..kills {
+        for life in 1..=kills {
             let serving = world.heptad.serve();
             url.write().unwrap().clone_from(&serving.url);
+            allowed.send_replace(events * life / kills);
             env.fill(&mut random);
             // Half of them die somewhere in their first moments, the others in the midst of their work.
             if random[0] % 2 == 0 {
@@ -186,12 +187,12 @@ both_databases! {
             tokio::time::timeout(lives, std::future::pending::<()>()).await.unwrap_err();
             serving.running.signal(Signal::KILL);
         }
-        over.store(true, Ordering::Relaxed);
         let serving = world.heptad.serve();
         url.write().unwrap().clone_from(&serving.url);
         teller.await.unwrap();
-        assert!(told.load(Ordering::Relaxed) >= events);
         world.is_whole().await;
+        let written = world.written().await;
+        assert!(written.values().map(|page| page.split_whitespace().count()).sum::<usize>() >= events);
     }
 
     async fn killed_at_each_step_it_loses_nothing_and_does_nothing_twice(database: TestDatabase) {

@@ -97,6 +97,5 @@ schedule-missed-once = are made up for by one run
 schedule-missed-all = are all run, the last ten at most
 schedule-jitter = Begins later by chance
 schedule-jitter-seconds = up to { $n } s
-run-waits = Waits
 run-by-hand = By hand
 run-missed = { $n } times before it were left out

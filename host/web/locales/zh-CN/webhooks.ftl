@@ -97,6 +97,5 @@ schedule-missed-once = 补一次
 schedule-missed-all = 全部补上，最多十次
 schedule-jitter = 随机推迟
 schedule-jitter-seconds = 最多 { $n } 秒
-run-waits = 等待中
 run-by-hand = 手动
 run-missed = 之前略过了 { $n } 次

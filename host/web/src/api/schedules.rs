@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use heptad_model::id::ScheduleId;
 use heptad_platform::PlatformError;
+use heptad_platform::delivery::fate::Fate;
 use heptad_platform::delivery::subscription::{SubscriptionState, subscription_state_put};
 use heptad_platform::schedule::{Run, Schedule, run_list, schedule_get, schedule_list, schedule_run};
 use serde::Serialize;
@@ -89,7 +90,8 @@ pub(crate) struct RunOut {
     /// Who asked for it; absent where its time had come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<String>,
-    /// How the latest attempt ended: `ok`, `failed`, `dead` or `skipped`; absent while it waits, and after seven days.
+    /// How the latest attempt ended: `ok`, `failed`, `dead` or `skipped`. Without one: absent while it waits, `forgotten` when it
+    /// was dealt with and the log of that is gone (after seven days), `passed-by` when the plugin did not listen then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ok")]
     pub outcome: Option<&'static str>,
@@ -116,7 +118,11 @@ impl From<Run> for RunOut {
             told_at: run.told_at.rfc3339(),
             missed: run.missed,
             asked_by: run.asked_by,
-            outcome: latest.as_ref().map(|one| one.outcome.name()),
+            outcome: match (&latest, run.fate) {
+                (Some(latest), _) => Some(latest.outcome.name()),
+                (None, Fate::Waiting) => None,
+                (None, fate) => Some(fate.name()),
+            },
             attempts: latest.as_ref().map_or(0, |one| one.attempt),
             ended_at: moment(latest.as_ref().map(|one| one.at)),
             code: latest.as_ref().map(|one| one.code.clone()).unwrap_or_default(),

@@ -43,8 +43,13 @@ const READS: &[(&str, &str, &str)] = &[
         "refused",
     ),
     (
-        "an event stream of the API",
-        "return await new Promise(done => { const source = new EventSource('CONSOLE/v1/events', {withCredentials: true}); source.onopen = () => done('read'); source.onerror = () => done('refused') })",
+        "the stream of events of the API",
+        "return await new Promise(done => { const source = new EventSource('CONSOLE/v1/events/stream', {withCredentials: true}); source.onopen = () => done('read'); source.onerror = () => done('refused') })",
+        "refused",
+    ),
+    (
+        "the stream of events of the console",
+        "return await new Promise(done => { const source = new EventSource('CONSOLE/console/shops/flowers/events/live', {withCredentials: true}); source.onopen = () => done('read'); source.onerror = () => done('refused') })",
         "refused",
     ),
     (

@@ -5,11 +5,12 @@ use heptad_capabilities::mall::inventory::level_set;
 use heptad_model::Event;
 use heptad_model::id::{DeliveryId, SubscriptionId};
 use heptad_platform::PlatformError;
-use heptad_platform::delivery::lane::{LaneKey, Wanted, lane_put_off, outbox_read, outbox_settle};
+use heptad_platform::delivery::lane::{Fence, LaneKey, Wanted, lane_put_off, outbox_read, outbox_settle};
 use heptad_platform::delivery::log::{Delivery, DeliveryOutcome, deliveries_put};
 use heptad_platform::delivery::subscription::subscription_list;
+use heptad_platform::lease::leases_take;
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
-use heptad_store::{Tx, both_databases};
+use heptad_store::{PlatformTx, StoreError, Tx, both_databases};
 use serde_json::json;
 
 use crate::browser::{Browser, Page};
@@ -29,6 +30,10 @@ pub(crate) async fn told(world: &World, browser: &mut Browser<'_>, times: i64) -
         Ok::<_, CapabilityError>(())
     };
     store.write(&ctx, change).await.unwrap();
+    let lease = ["test".to_owned()];
+    let take = async |mut tx: PlatformTx| leases_take(&mut tx, &lease, "test", ctx.now().plus(60_000), true).await;
+    let held: Result<_, StoreError> = store.platform_write(ctx.origin(), take).await;
+    let fence = held.map(|held| Fence { lease: held[0].name.clone(), fence: held[0].fence }).unwrap();
     let relay = async |mut tx: Tx| {
         let all = subscription_list(&mut tx).await?;
         let subscription = all.iter().find(|one| one.name == "stock").unwrap().id;
@@ -41,7 +46,7 @@ pub(crate) async fn told(world: &World, browser: &mut Browser<'_>, times: i64) -
             Wanted { lane: lane.clone(), partition: first.partition, first: first.event.seq, last: last.event.seq };
         outbox_settle(&mut tx, &read, &[wanted]).await?;
         let now = tx.ctx().now();
-        lane_put_off(&mut tx, &lane, first.event.seq - 1, now.plus(60_000), true).await?;
+        assert!(lane_put_off(&mut tx, &lane, first.event.seq - 1, now.plus(60_000), true, &fence).await?);
         let attempt = Delivery {
             id: DeliveryId::generate(&tx.ctx().env),
             subscription,

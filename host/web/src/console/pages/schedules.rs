@@ -86,9 +86,9 @@ struct RunRow {
 impl RunRow {
     fn of(shop: &Shop, run: &Run) -> Self {
         let latest = run.latest.as_ref();
-        let outcome = match latest {
-            Some(one) => shop.words().of_code("delivery", one.outcome.name()),
-            None => shop.words().t("run-waits"),
+        let outcome = match (latest, run.fate) {
+            (Some(one), _) => shop.words().of_code("delivery", one.outcome.name()),
+            (None, fate) => shop.words().of_code("fate", fate.name()),
         };
         Self {
             url: shop.url(format_args!("/events/{}", run.event)),
