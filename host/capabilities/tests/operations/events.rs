@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heptad_capabilities::import::{OrderMap, import_orders};
 use heptad_capabilities::mall::annotation::{Annotation, order_annotate};
 use heptad_capabilities::mall::cart::{
     cart_create, cart_lines_add, cart_lines_quantity, cart_lines_remove, cart_lines_set,
@@ -22,7 +21,8 @@ use heptad_capabilities::members::{
 use heptad_model::{Ctx, Env, EventType, Millis, Money};
 use heptad_store::{Store, Tx, both_databases};
 
-use crate::fixture::{Fakes, NOW, ctx, lines, minor, run};
+use crate::fixture::{Fakes, NOW, ctx_of, lines, minor, run};
+use crate::import::{import, till};
 
 /// What was told so far: how many events of each type about each thing.
 #[derive(Default)]
@@ -47,24 +47,10 @@ impl Heard {
     }
 }
 
-const MAP: &str = r#"
-source = "till"
-currency = "CNY"
-date_format = "%d.%m.%Y"
-[columns]
-row = "row"
-order = "order"
-date = "date"
-customer = "customer"
-product = "product"
-product_name = "name"
-quantity = "quantity"
-total = "total"
-"#;
-
 both_databases! {
     async fn every_operation_tells_of_what_it_changes(database: TestDatabase) {
-        let (store, ctx, fakes) = (database.open().await, ctx(&Env::fixed(NOW)), Fakes::default());
+        let (store, fakes) = (database.open().await, Fakes::default());
+        let ctx = ctx_of(&Env::fixed(NOW), "USD", "Asia/Shanghai");
         let (mut heard, mut all) = (Heard::default(), BTreeSet::new());
         // The types and things that an operation tells of, in alphabetical order.
         macro_rules! tells {
@@ -151,19 +137,14 @@ both_databases! {
         run!(store, ctx, order_annotate, order, &Annotation { note: Some("ring twice".to_owned()), ..Annotation::default() }).unwrap();
         tells!("order.annotated" of order);
 
-        let map = OrderMap::from_toml(MAP).unwrap();
-        let import = async |rows: &str| {
-            let file = format!("row,order,date,customer,product,name,quantity,total\n{rows}");
-            import_orders(&store, &ctx, &map, file.as_bytes(), |_| {}).await.unwrap();
-        };
-        import("1,O-1,01.01.2026,C-1,P-1,Cup,1,2.00\n").await;
+        import(&store, &ctx, &till(), "1,O-1,01.01.2026,C-1,P-1,Cup,1,2.00\n").await;
         let news = heard.news(&store, &ctx).await;
         let kinds: Vec<&str> = news.iter().map(|(kind, _)| kind.as_str()).collect();
         assert_eq!(kinds, ["catalog.imported", "customers.imported", "order.imported"]);
         let imported = news[2].1.clone();
         all.extend(news.into_iter().map(|(kind, _)| kind));
         // Another line of the same order, and another price.
-        import("2,O-1,01.01.2026,C-1,P-1,Cup,1,3.00\n").await;
+        import(&store, &ctx, &till(), "2,O-1,01.01.2026,C-1,P-1,Cup,1,3.00\n").await;
         tells!("order.extended" of imported, "price.changed" of "P-1", "sku.updated" of "P-1");
 
         let of_capabilities = EventType::ALL.iter().filter(|kind| kind.row().permission.is_some());

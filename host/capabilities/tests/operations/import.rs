@@ -47,13 +47,13 @@ quantity = "quantity"
 total = "total"
 "#;
 
-fn till() -> OrderMap {
+pub(crate) fn till() -> OrderMap {
     OrderMap::from_toml(MAP).unwrap()
 }
 
 const HEADER: &str = "row,order,date,customer,product,name,quantity,total\n";
 
-async fn import(store: &Store, ctx: &Ctx, map: &OrderMap, rows: &str) -> ImportReport {
+pub(crate) async fn import(store: &Store, ctx: &Ctx, map: &OrderMap, rows: &str) -> ImportReport {
     import_orders(store, ctx, map, format!("{HEADER}{rows}").as_bytes(), |_| {}).await.unwrap()
 }
 
