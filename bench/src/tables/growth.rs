@@ -1,10 +1,11 @@
-//! How cost grows with the number of shops: 10, 100 and 1,000 of them with three of ten plugins each, in a process of the
-//! real program.
+//! How cost grows with the number of shops, of a shop's plugins, and of the events that it keeps, in a process of the real
+//! program.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use heptad_model::{Ctx, Env, Origin};
+use heptad_model::id::CartId;
+use heptad_model::{Ctx, Env, EventType, Origin};
 use heptad_platform::principal::Role;
 use heptad_runtime::FLUSH_EVERY;
 use heptad_store::dialect::Dialect;
@@ -26,14 +27,35 @@ use crate::watch::{delivered, settled};
 
 /// How many shops there are.
 const SHOPS: [usize; 3] = [10, 100, 1_000];
-/// Plugins that give discounts, of which each shop has two, and handlers that write a key, of which each has one.
+/// How many plugins of a shop give discounts.
+const PLUGINS: [usize; 4] = [0, 2, 5, 20];
+/// How many events of the first shop are kept.
+const KEPT: [usize; 3] = [1_000, 10_000, 100_000];
+/// Plugins that give discounts, and handlers that write a key, of which each shop has one.
 const DISCOUNTS: usize = 7;
 const HANDLERS: usize = 3;
+/// How many events are told in a transaction while a shop is filled.
+const AT_ONCE: usize = 500;
 /// The time of an idle process, in rounds over HTTP: with four seconds each a minute, in which each thing that a process
 /// does by itself comes at least once.
 const IDLE: f64 = 15.0;
 /// Events for each sample: pages of the database are coarse.
 const EVENTS: usize = 5;
+
+/// What there is.
+#[derive(Clone, Copy)]
+struct Case {
+    shops: usize,
+    /// Plugins of each shop that give discounts.
+    discounts: usize,
+    /// Events that are kept of the first shop.
+    kept: usize,
+    /// Whether the idle process is looked at, which takes a minute.
+    idle: bool,
+}
+
+/// What the other cases differ from.
+const PLAIN: Case = Case { shops: 10, discounts: 2, kept: 0, idle: false };
 
 /// What is looked at, in the order of [`Found`].
 const ROWS: [(&str, &str); 11] = [
@@ -41,7 +63,7 @@ const ROWS: [(&str, &str); 11] = [
     ("resident when started", "MiB"),
     ("resident when each shop was asked", "MiB"),
     ("processor time when idle", "ms/s"),
-    ("quote of two plugins, p50", "ms"),
+    ("quote, p50", "ms"),
     ("rows of a quote", ""),
     ("database of a quote", "KiB"),
     ("rows of an event", ""),
@@ -92,9 +114,25 @@ struct Shops {
     staff: String,
 }
 
-async fn fill(data: &Data, shops: usize) -> Result<Shops> {
+/// Tells of carts, of which nobody hears.
+async fn tell(host: &Host, ctx: &Ctx, events: usize) -> Result<()> {
+    for begin in (0..events).step_by(AT_ONCE) {
+        let some = async |mut tx: Tx| {
+            for _ in begin..events.min(begin + AT_ONCE) {
+                let cart = CartId::generate(&tx.ctx().env);
+                tx.emit(EventType::CartCreated.about(cart, serde_json::json!({"cart": cart, "lines": 1})));
+            }
+            Ok::<_, StoreError>(())
+        };
+        host.store.write(ctx, some).await?;
+    }
+    Ok(())
+}
+
+async fn fill(data: &Data, case: Case) -> Result<Shops> {
     let host = Host::empty(data).await?;
-    let discounts: Vec<String> = (0..DISCOUNTS).map(|number| format!("bench-discount-{number}")).collect();
+    let many = DISCOUNTS.max(case.discounts);
+    let discounts: Vec<String> = (0..many).map(|number| format!("bench-discount-{number}")).collect();
     let handlers: Vec<String> = (0..HANDLERS).map(|number| format!("bench-handler-{number}")).collect();
     for name in &discounts {
         host.publish(bench_guest(name)?).await?;
@@ -103,14 +141,16 @@ async fn fill(data: &Data, shops: usize) -> Result<Shops> {
         host.publish(handler(name, "write", "inventory.changed")?).await?;
     }
     let (mut first, mut tokens) = (None, Vec::new());
-    for number in 0..shops {
-        let discount = |at: usize| discounts[at % DISCOUNTS].as_str();
-        let plugins = [discount(2 * number), discount(2 * number + 1), handlers[number % HANDLERS].as_str()];
+    for number in 0..case.shops {
+        let discount = |at: usize| discounts[(case.discounts * number + at) % many].as_str();
+        let mut plugins: Vec<&str> = (0..case.discounts).map(discount).collect();
+        plugins.push(&handlers[number % HANDLERS]);
         let ctx = host.tenant(&format!("shop-{number:04}"), &plugins).await?;
         tokens.push(host.token(&ctx).await?);
         first.get_or_insert(ctx);
     }
     let first = first.context("there is a shop")?;
+    tell(&host, &first, case.kept).await?;
     let staff = host.token_of(&first, Role::Staff).await?;
     host.close().await;
     Ok(Shops { first, tokens, staff })
@@ -123,10 +163,10 @@ async fn ask(client: &mut Client, method: Method, path: &str, body: &str) -> Res
     Ok(())
 }
 
-/// One process with so many shops.
-async fn look(database: Database, shops: usize, scale: &Scale) -> Result<Found> {
+/// One process of a case.
+async fn look(database: Database, case: Case, scale: &Scale) -> Result<Found> {
     let data = Data::on(database).await?;
-    let shops = fill(&data, shops).await?;
+    let shops = fill(&data, case).await?;
     let process = Process::start(&data).await?;
     let resident = || resident_kib(&process.id()).0 as f64 / 1_024.0;
     let started = resident();
@@ -141,7 +181,9 @@ async fn look(database: Database, shops: usize, scale: &Scale) -> Result<Found> 
     // What these calls used is written by then, and is not taken for what an idle process does.
     tokio::time::sleep(FLUSH_EVERY + Duration::from_secs(2)).await;
     let (used, begun) = (processor_millis(&process.id()), Instant::now());
-    tokio::time::sleep(Duration::from_secs_f64(scale.seconds * IDLE)).await;
+    if case.idle {
+        tokio::time::sleep(Duration::from_secs_f64(scale.seconds * IDLE)).await;
+    }
     let idle = (processor_millis(&process.id()) - used) as f64 / begun.elapsed().as_secs_f64();
 
     let before = Size::of(&store, &shops.first).await?;
@@ -181,26 +223,44 @@ async fn look(database: Database, shops: usize, scale: &Scale) -> Result<Found> 
     ])
 }
 
-/// Each number of shops on each database.
-pub(super) async fn measure(scale: &Scale) -> Result<Sheet> {
-    let counts: Vec<usize> = SHOPS.into_iter().filter(|shops| *shops <= scale.tenants).collect();
-    let title = format!(
-        "three of {} plugins in each shop; {} s idle, quotes by one connection for {} s, {} events one at a time",
-        DISCOUNTS + HANDLERS,
-        scale.seconds * IDLE,
-        scale.seconds,
-        scale.samples * EVENTS
-    );
-    let mut sheet = Sheet::new("growth", title, counts.iter().map(|shops| format!("shops: {shops}")));
+/// A sheet of some cases on each database: these of [`ROWS`].
+async fn sheet(
+    (name, title): (&'static str, String),
+    cases: impl IntoIterator<Item = (String, Case)>,
+    rows: &[usize],
+    scale: &Scale,
+) -> Result<Sheet> {
+    let (heads, cases): (Vec<String>, Vec<Case>) = cases.into_iter().unzip();
+    let mut sheet = Sheet::new(name, title, heads);
     for database in Database::ALL {
         let mut found = Vec::new();
-        for shops in &counts {
-            found.push(look(database, *shops, scale).await?);
+        for case in &cases {
+            found.push(look(database, *case, scale).await?);
         }
-        for (at, (what, unit)) in ROWS.into_iter().enumerate() {
-            let figures = found.iter().map(|found| Some(found[at]));
+        for at in rows {
+            let (what, unit) = ROWS[*at];
+            let figures = found.iter().map(|found| Some(found[*at]));
             sheet.row(Row::new(format!("{}: {what}", database.name()), unit, figures));
         }
     }
     Ok(sheet)
+}
+
+/// Numbers of shops, of plugins and of events, each on each database.
+pub(super) async fn measure(scale: &Scale) -> Result<[Sheet; 3]> {
+    let loads =
+        format!("quotes by one connection for {} s, {} events one at a time", scale.seconds, scale.samples * EVENTS);
+    let shops = SHOPS.into_iter().filter(|shops| *shops <= scale.tenants);
+    let shops = shops.map(|shops| (format!("shops: {shops}"), Case { shops, idle: true, ..PLAIN }));
+    let plugins = PLUGINS.map(|discounts| (format!("plugins: {discounts}"), Case { discounts, ..PLAIN }));
+    let kept = KEPT.into_iter().filter(|kept| *kept <= scale.events * 10);
+    let kept = kept.map(|kept| (format!("events: {kept}"), Case { kept, ..PLAIN }));
+    let of_shops = format!("two discounts and a handler in each shop; {} s idle, {loads}", scale.seconds * IDLE);
+    let of_plugins = format!("discounts of each shop, and a handler; 10 shops; {loads}");
+    let of_events = format!("events of the first of 10 shops that are kept; two discounts and a handler; {loads}");
+    Ok([
+        sheet(("growth", of_shops), shops, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], scale).await?,
+        sheet(("growth-plugins", of_plugins), plugins, &[2, 4, 5, 6, 9, 10], scale).await?,
+        sheet(("growth-events", of_events), kept, &[0, 2, 4, 9, 10], scale).await?,
+    ])
 }

@@ -91,21 +91,23 @@ impl Table {
 
     /// Measures it and adds it to the report.
     pub(crate) async fn measure(self, scale: &Scale, report: &mut Report) -> Result<()> {
-        let sheet = match self {
-            Self::Calls => calls::measure(scale).await?,
-            Self::Permissions => permissions::measure(scale)?,
-            Self::Cold => cold::measure(scale).await?,
-            Self::Installs => installs::measure(scale).await?,
-            Self::Runaway => runaway::measure(scale).await?,
-            Self::Quotes => quotes::measure(scale).await?,
-            Self::Http => http::measure(scale).await?,
-            Self::Fairness => fairness::measure(scale).await?,
-            Self::Events => events::measure(scale).await?,
-            Self::Processes => processes::measure(scale).await?,
-            Self::Growth => growth::measure(scale).await?,
-            Self::Retention => retention::measure(scale).await?,
+        let sheets = match self {
+            Self::Calls => vec![calls::measure(scale).await?],
+            Self::Permissions => vec![permissions::measure(scale)?],
+            Self::Cold => vec![cold::measure(scale).await?],
+            Self::Installs => vec![installs::measure(scale).await?],
+            Self::Runaway => vec![runaway::measure(scale).await?],
+            Self::Quotes => vec![quotes::measure(scale).await?],
+            Self::Http => vec![http::measure(scale).await?],
+            Self::Fairness => vec![fairness::measure(scale).await?],
+            Self::Events => vec![events::measure(scale).await?],
+            Self::Processes => vec![processes::measure(scale).await?],
+            Self::Growth => growth::measure(scale).await?.into(),
+            Self::Retention => vec![retention::measure(scale).await?],
         };
-        report.add(sheet);
+        for sheet in sheets {
+            report.add(sheet);
+        }
         Ok(())
     }
 }

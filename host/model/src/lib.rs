@@ -5,6 +5,7 @@
 //! a row there. What operators watch has registries of its own, [`metric`] and [`alert`].
 
 pub mod alert;
+pub mod audit;
 mod cloud_event;
 pub mod collection;
 pub mod cron;

@@ -46,11 +46,15 @@ pub enum NoticeKind {
     WebhookLimit,
     /// What a plugin wanted to send to another server was held back for what is in it.
     OutboundBlocked,
+    /// Most of what plugins may use in a day is used.
+    DayLimitNear,
+    /// All of it is used; what waits goes on the next day.
+    DayLimit,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::BreakerOpened,
         Self::LimitNear,
         Self::PluginDisabled,
@@ -60,6 +64,8 @@ impl NoticeKind {
         Self::WebhookLimitNear,
         Self::WebhookLimit,
         Self::OutboundBlocked,
+        Self::DayLimitNear,
+        Self::DayLimit,
     ];
 
     /// The word in the database and the API.
@@ -74,6 +80,8 @@ impl NoticeKind {
             Self::WebhookLimitNear => "webhook-limit-near",
             Self::WebhookLimit => "webhook-limit",
             Self::OutboundBlocked => "outbound-blocked",
+            Self::DayLimitNear => "day-limit-near",
+            Self::DayLimit => "day-limit",
         }
     }
 
@@ -84,8 +92,9 @@ impl NoticeKind {
             | Self::WebhookFailing
             | Self::WebhookGone
             | Self::WebhookLimit
-            | Self::OutboundBlocked => Severity::Critical,
-            Self::LimitNear | Self::EventDead | Self::WebhookLimitNear => Severity::Warning,
+            | Self::OutboundBlocked
+            | Self::DayLimit => Severity::Critical,
+            Self::LimitNear | Self::EventDead | Self::WebhookLimitNear | Self::DayLimitNear => Severity::Warning,
             Self::PluginDisabled => Severity::Info,
         }
     }

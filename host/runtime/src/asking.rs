@@ -120,16 +120,10 @@ impl Runtime {
 
     /// Takes a call of those that the shop has for a day, if they are counted.
     async fn take_of_the_day(&self, request: &Request<'_>, installed: &Installed) -> Result<(), NoCall> {
-        let &Request { ctx, serving, point, until, .. } = request;
         let Some(most) = installed.limits.calls_per_day else { return Ok(()) };
-        let limit = LimitReached { limit: Limit::CallsPerDay, most };
-        match self.quotas.take(ctx.tenant(), most, until).await {
-            Taken::Spent => Err(limit.into()),
-            Taken::Granted { near: None } => Ok(()),
-            Taken::Granted { near: Some(used) } => {
-                self.reporter.near(ctx.tenant(), serving, point, used, limit);
-                Ok(())
-            }
+        match self.quotas.take(request.ctx.tenant(), most, request.until).await {
+            Taken::Spent => Err(LimitReached { limit: Limit::CallsPerDay, most }.into()),
+            Taken::Granted => Ok(()),
         }
     }
 

@@ -259,7 +259,6 @@ impl Call {
             ctx: self.ctx.clone(),
             installed: self.installed.clone(),
             call: Some(self.id),
-            point: self.point,
             by: By::Plugin,
             until: self.until,
             key: self.delivery.as_ref().map(|delivery| format!("{delivery}.{}", self.requests)),

@@ -10,14 +10,12 @@ use std::time::{Duration, Instant};
 use heptad_model::id::TenantId;
 use heptad_model::time::span::DAY;
 use heptad_model::{Env, Millis, Origin, Tenant};
-use heptad_platform::quota::{Lot, quota_give_back, quota_lease};
+use heptad_platform::PlatformError;
+use heptad_platform::quota::{Lot, Quota, quota_give_back, quota_lease};
 use heptad_store::{Store, StoreError, Tx};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
-/// The names of quotas in the database: calls of plugins, and what they send to other servers.
-pub const CALLS: &str = "plugin-calls";
-pub(crate) const OUTBOUND: &str = "plugin-outbound";
 /// The day's are so many lots; a lot is at most so large.
 const LOTS: i64 = 100;
 const LARGEST: i64 = 1_000;
@@ -33,18 +31,15 @@ const TENANTS: usize = 20_000;
 /// What came of taking one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It may be used; `near` when four fifths of the day's are leased.
-    Granted {
-        /// How many of the day's are leased, where that is near its end.
-        near: Option<u64>,
-    },
+    /// It may be used.
+    Granted,
     /// The day's are spent.
     Spent,
 }
 
 /// The lots of a process, of one quota.
 pub struct Quotas {
-    name: &'static str,
+    quota: Quota,
     store: Store,
     env: Env,
     counted: Mutex<FxHashMap<TenantId, Counted>>,
@@ -57,8 +52,6 @@ struct Counted {
     day: i64,
     /// Less than none while the next lot is asked for.
     left: i64,
-    /// How much of the day's is leased to all, as it was last told.
-    leased: i64,
     is_leasing: bool,
     /// Since when there is nothing to be had.
     spent: Option<Instant>,
@@ -77,8 +70,8 @@ pub fn lot(most: u64) -> i64 {
 
 impl Quotas {
     /// None leased yet.
-    pub fn new(name: &'static str, store: Store, env: Env) -> Arc<Self> {
-        Arc::new(Self { name, store, env, counted: Mutex::default(), leased: Notify::new() })
+    pub fn new(quota: Quota, store: Store, env: Env) -> Arc<Self> {
+        Arc::new(Self { quota, store, env, counted: Mutex::default(), leased: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, FxHashMap<TenantId, Counted>> {
@@ -106,7 +99,7 @@ impl Quotas {
         if all.len() >= TENANTS && !all.contains_key(&tenant.id) {
             all.retain(|_, counted| counted.day == day);
         }
-        let fresh = || Counted { tenant: tenant.clone(), day, left: 0, leased: 0, is_leasing: false, spent: None };
+        let fresh = || Counted { tenant: tenant.clone(), day, left: 0, is_leasing: false, spent: None };
         let counted = all.entry(tenant.id).or_insert_with(fresh);
         if counted.day != day {
             *counted = fresh();
@@ -124,25 +117,23 @@ impl Quotas {
             return None;
         }
         counted.left -= 1;
-        let leased = u64::try_from(counted.leased).unwrap_or_default();
-        Some(Taken::Granted { near: (leased.saturating_mul(5) >= most.saturating_mul(4)).then_some(leased) })
+        Some(Taken::Granted)
     }
 
     async fn lease(&self, tenant: Arc<Tenant>, day: i64, lot: i64, most: u64) {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let ctx = Origin::system("quotas", self.env.clone()).for_tenant(tenant.clone());
-        let lease = async |mut tx: Tx| quota_lease(&mut tx, self.name, day, lot, most).await;
-        let leased: Result<Lot, StoreError> = self.store.write(&ctx, lease).await;
+        let lease = async |mut tx: Tx| quota_lease(&mut tx, self.quota, day, lot, most).await;
+        let leased: Result<Lot, PlatformError> = self.store.write(&ctx, lease).await;
         if let Err(error) = &leased {
-            tracing::warn!(%error, tenant = %tenant.id, "nothing of {} can be leased: {error}", self.name);
+            tracing::warn!(%error, tenant = %tenant.id, "nothing of {} can be leased: {error}", self.quota.name());
             tokio::time::sleep(FAILED).await;
         }
         let mut all = self.lock();
         let Some(counted) = all.get_mut(&tenant.id).filter(|counted| counted.day == day) else { return };
         counted.is_leasing = false;
-        if let Ok(Lot { granted, leased }) = leased {
+        if let Ok(Lot { granted, .. }) = leased {
             counted.left += granted;
-            counted.leased = leased;
             counted.spent = (granted == 0).then(Instant::now);
         }
         drop(all);
@@ -162,10 +153,10 @@ impl Quotas {
         let unused: Vec<Counted> = self.lock().drain().map(|(_, counted)| counted).collect();
         for Counted { tenant, day, left, .. } in unused.into_iter().filter(|counted| counted.left > 0) {
             let ctx = Origin::system("quotas", self.env.clone()).for_tenant(tenant);
-            let give_back = async |mut tx: Tx| quota_give_back(&mut tx, self.name, day, left).await;
+            let give_back = async |mut tx: Tx| quota_give_back(&mut tx, self.quota, day, left).await;
             let done: Result<(), StoreError> = self.store.write(&ctx, give_back).await;
             if let Err(error) = done {
-                tracing::warn!(%error, "what was not used of {} is not given back: {error}", self.name);
+                tracing::warn!(%error, "what was not used of {} is not given back: {error}", self.quota.name());
             }
         }
     }

@@ -11,6 +11,7 @@ use heptad_capabilities::extensions::{
 use heptad_model::id::{InstallId, TenantId, VersionId};
 use heptad_model::{Ctx, Currency, Env, Limits, Locale, Origin, Point, Tenant};
 use heptad_outbound::Outbound;
+use heptad_platform::quota::Quota;
 use heptad_platform::vault::Vault;
 use heptad_store::{Store, StoreError};
 use tokio::sync::Notify;
@@ -34,7 +35,7 @@ use crate::package::{Inspected, Package, PackageError};
 use crate::points::cart_validation::Validation;
 use crate::points::discount::Discounts;
 use crate::points::{Ask, absent};
-use crate::quota::{CALLS, OUTBOUND, Quotas};
+use crate::quota::Quotas;
 use crate::ration::Ration;
 use crate::reporter::Reporter;
 use crate::tape::Tape;
@@ -169,7 +170,7 @@ impl Runtime {
         let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
         let ration = Arc::new(Ration::new(write_time(store.dialect())));
         let reporter = Arc::new(Reporter::new(store.clone(), env.clone(), options.vault.clone()));
-        let outbound_quotas = Quotas::new(OUTBOUND, store.clone(), env.clone());
+        let outbound_quotas = Quotas::new(Quota::Outbound, store.clone(), env.clone());
         let egress = Egress::new(
             options.outbound,
             store.clone(),
@@ -180,7 +181,7 @@ impl Runtime {
         let runtime = Self {
             engine,
             installs: Installs::new(store.clone(), limits.clone(), breakers.clone()),
-            quotas: Quotas::new(CALLS, store.clone(), env.clone()),
+            quotas: Quotas::new(Quota::Calls, store.clone(), env.clone()),
             egress: Arc::new(egress),
             outbound_quotas,
             reporter,

@@ -32,6 +32,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (14, "outbound_given_up", include_str!("../migrations/0014_outbound_given_up.sql")),
     (15, "json_objects", include_str!("../migrations/0015_json_objects.sql")),
     (16, "replays_done", include_str!("../migrations/0016_replays_done.sql")),
+    (17, "audit_filters", include_str!("../migrations/0017_audit_filters.sql")),
 ];
 
 /// The newest that this binary knows.

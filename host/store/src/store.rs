@@ -168,9 +168,8 @@ impl Store {
             begin.await
         };
         let begun = begun.map_err(|error| StoreError::of(self.dialect, error));
-        match &begun {
-            Ok(_) => self.away.store(false, Ordering::Relaxed),
-            Err(error) => self.noticed(error),
+        if let Err(error) = &begun {
+            self.noticed(error);
         }
         begun
     }
@@ -395,11 +394,13 @@ fn postgres_begin(begin: &'static str, of: Option<&Ctx>) -> AssertSqlSafe<String
     })
 }
 
-/// Asks the database with patience until it answers, or until its pool is closed.
+/// Asks the database with patience until it answers, or until its pool is closed. That there is a connection does not say
+/// so: one that was used a moment ago is handed out as it is.
 async fn wait_for(pool: AnyPool, away: Arc<AtomicBool>) {
-    while away.load(Ordering::Relaxed) {
-        match pool.acquire().await {
-            Ok(_) => away.store(false, Ordering::Relaxed),
+    loop {
+        let asked = async { sqlx::raw_sql("select 1").execute(&mut *pool.acquire().await?).await };
+        match asked.await {
+            Ok(_) => return away.store(false, Ordering::Relaxed),
             Err(sqlx::Error::PoolClosed) => return,
             Err(_) => sleep(AGAIN).await,
         }

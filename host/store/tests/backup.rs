@@ -57,7 +57,7 @@ async fn fill(store: &Store, env: &Env) {
                     const COUNTER: &str = "insert into counters values ($1, $2, $3)";
                     tx.query(COUNTER).bind(format!("c{number}")).bind(i64::MAX - number).execute().await?;
                 }
-                tx.audit("test", "a", &1).await
+                tx.audit("cart.created", "a", &1).await
             })
             .await;
         filled.unwrap();

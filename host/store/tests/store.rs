@@ -30,7 +30,7 @@ both_databases! {
         assert_eq!(count_up(&store, &ctx, "a").await.unwrap(), 1);
         let failed: Result<(), StoreError> = store.write(&ctx, async |mut tx| {
             tx.query("update counters set value = 99 where tenant_id = $1").execute().await?;
-            tx.audit("test", "a", &1).await?;
+            tx.audit("cart.created", "a", &1).await?;
             Err(StoreError::Schema("changed its mind".to_owned()))
         }).await;
         assert!(failed.is_err());

@@ -2,10 +2,12 @@
 
 use heptad_capabilities::members::{CustomerIn, customer_create};
 use heptad_model::id::EventId;
-use heptad_model::{EventType, Millis, PageRequest};
+use heptad_model::time::span::{DAY, HOUR};
+use heptad_model::{Env, EventType, Limits, Millis, PageRequest};
 use heptad_platform::delivery::backlog::lanes_waiting;
 use heptad_platform::delivery::replay::{ReplayOf, replay_cancel, replay_create, replay_list};
 use heptad_platform::delivery::subscription::{Subscription, SubscriptionState, subscription_state_put};
+use heptad_platform::quota::{Quota, quota_lease};
 use heptad_store::{Tx, both_databases};
 use serde_json::json;
 
@@ -98,6 +100,42 @@ both_databases! {
         assert_eq!(shop.page(install, "A").await, "");
         put(SubscriptionState::Active).await;
         shop.reads(install, "A", "2 3 4").await;
+    }
+
+    async fn events_wait_for_the_next_day_where_the_days_calls_are_used_up(database: TestDatabase) {
+        let env = Env::fixed(2 * DAY + 6 * HOUR);
+        let host = Host::start_at(&database, env.clone()).await;
+        host.publish("diary").await;
+        let shop = host.shop("first").await;
+        shop.limited(Limits { calls_per_day: Some(1_000), ..Limits::default() }).await;
+        let install = shop.diary(grants(), "write", "").await;
+        let most = async |leased: i64| {
+            let lease = async |mut tx: Tx| quota_lease(&mut tx, Quota::Calls, 2, leased, 1_000).await;
+            host.store.write(&shop.ctx, lease).await.unwrap();
+        };
+        most(799).await;
+        assert_eq!(shop.notices().await, [""; 0]);
+        most(196).await;
+        assert_eq!(shop.notices().await, ["day-limit-near 1"]);
+        // Five are left, and a process goes beyond them by a lot of ten at most.
+        shop.stock("A", 20).await;
+        until(async || {
+            let notices = shop.notices().await;
+            (notices == ["day-limit 1", "day-limit-near 1"]).then_some(()).ok_or(format!("{notices:?}"))
+        }).await;
+        let written = shop.page(install, "A").await;
+        assert!(written.split(' ').count() <= 15, "{written}");
+        let subscription = shop.subscription("stock").await;
+        let waiting = async |mut tx: Tx| lanes_waiting(&mut tx, &subscription, 10).await;
+        // It comes no nearer to the dead letters.
+        until(async || {
+            let found = host.store.read(&shop.ctx, waiting).await.unwrap();
+            let waits = matches!(&found[..], [one] if one.due_at == Millis::new(3 * DAY) && one.attempts == 0);
+            waits.then_some(()).ok_or(format!("{found:?}"))
+        }).await;
+        env.advance(DAY);
+        let expected: Vec<String> = (2..=21).map(|seq| seq.to_string()).collect();
+        shop.reads(install, "A", &expected.join(" ")).await;
     }
 
     async fn events_are_told_again_by_range_and_by_id_marked_and_without_moving_the_key(database: TestDatabase) {

@@ -10,5 +10,6 @@ mod schedules;
 mod several;
 mod shop;
 mod stream;
+mod thief;
 mod webhooks;
 mod writes;

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use heptad_model::id::InstallId;
 use heptad_model::{EventType, Limits, PageRequest, Permission, PermissionSet};
 use heptad_outbound::{Outbound, Ranges, Resolve, Resolving};
-use heptad_platform::audit::audit_list;
+use heptad_platform::audit::{AuditQuery, audit_list};
 use heptad_platform::delivery::dead_letter::{dead_letter_discard, dead_letter_list};
 use heptad_platform::install::{Grants, install_enable, install_secret_delete, install_secret_put};
-use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_platform::notice::{notice_list, platform_notice_list};
+use heptad_platform::quota::{Quota, quota_lease};
 use heptad_store::{StoreError, Tx, both_databases};
 use serde_json::{Value, json};
 
@@ -79,9 +79,9 @@ impl<'h> Scene<'h> {
     async fn audited(&self, action: &str) -> Vec<Value> {
         self.shop.host.runtime.flush().await;
         let page = PageRequest::new(None, Some(200)).unwrap();
-        let list = async |mut tx: Tx| audit_list(&mut tx, &page).await;
-        let rows = self.shop.host.store.read(&self.shop.ctx, list).await.unwrap().items;
-        let mut rows: Vec<_> = rows.into_iter().filter(|row| row.action == action).collect();
+        let query = AuditQuery { action: action.to_owned(), ..AuditQuery::default() };
+        let list = async |mut tx: Tx| audit_list(&mut tx, &query, &page).await;
+        let mut rows = self.shop.host.store.read(&self.shop.ctx, list).await.unwrap().items;
         // Those of one moment are in no order.
         rows.sort_by_key(|row| row.detail["outcome"].to_string());
         for row in &rows {
@@ -105,16 +105,6 @@ impl<'h> Scene<'h> {
     async fn count(&self, sql: &'static str) -> i64 {
         let count = async |mut tx: Tx| tx.query(sql).fetch_one(|row| row.int("n")).await;
         self.shop.host.store.read(&self.shop.ctx, count).await.unwrap()
-    }
-
-    async fn limited(&self, limits: Limits) {
-        let (host, tenant) = (self.shop.host, self.shop.ctx.tenant().id);
-        let profile = async |mut tx| {
-            limit_profile_put(&mut tx, "small", &limits).await?;
-            tenant_limit_profile_put(&mut tx, tenant, Some("small")).await
-        };
-        host.store.platform_write(self.shop.ctx.origin(), profile).await.unwrap();
-        host.runtime.refresh().await;
     }
 }
 
@@ -271,7 +261,7 @@ both_databases! {
             Ok::<_, StoreError>(())
         };
         for scene in [&first, &second] {
-            scene.limited(Limits { outbound_concurrency: 100, ..Limits::default() }).await;
+            scene.shop.limited(Limits { outbound_concurrency: 100, ..Limits::default() }).await;
             scene.shop.set(scene.install, json!({"url": scene.carrier.url("/slow")})).await;
             host.store.write(&scene.shop.ctx, tell).await.unwrap();
         }
@@ -288,7 +278,7 @@ both_databases! {
     async fn a_plugin_sends_as_many_requests_at_once_as_it_may(database: TestDatabase) {
         let host = Host::start(&database).await;
         let scene = Scene::start(&host).await;
-        scene.limited(Limits { outbound_concurrency: 1, ..Limits::default() }).await;
+        scene.shop.limited(Limits { outbound_concurrency: 1, ..Limits::default() }).await;
         scene.shop.set(scene.install, json!({"url": scene.carrier.url("/slow")})).await;
         scene.shop.stock("A", 1).await;
         until(async || (scene.carrier.came().len() == 1).then_some(()).ok_or("nothing came".to_owned())).await;
@@ -301,12 +291,12 @@ both_databases! {
         let host = Host::start(&database).await;
         let scene = Scene::start(&host).await;
         let url = scene.carrier.url("/");
-        scene.limited(Limits { outbound_response_bytes: 100_000, ..Limits::default() }).await;
+        scene.shop.limited(Limits { outbound_response_bytes: 100_000, ..Limits::default() }).await;
         assert_eq!(scene.says("A", json!({"url": scene.carrier.url("/large")})).await, "ErrorKind::Unavailable outbound-body");
-        scene.limited(Limits { outbound_request_bytes: 1_000, outbound_ms: 200, ..Limits::default() }).await;
+        scene.shop.limited(Limits { outbound_request_bytes: 1_000, outbound_ms: 200, ..Limits::default() }).await;
         assert_eq!(scene.says("B", json!({"url": url, "size": 1_001})).await, "ErrorKind::Limit outbound-too-large");
         assert_eq!(scene.says("C", json!({"url": scene.carrier.url("/slow")})).await, "ErrorKind::Unavailable outbound-http");
-        scene.limited(Limits { outbound_per_minute: 2, ..Limits::default() }).await;
+        scene.shop.limited(Limits { outbound_per_minute: 2, ..Limits::default() }).await;
         let said = scene.says("D", json!({"url": url, "mode": "several"})).await;
         assert_eq!(said, "200 taken, 200 taken, ErrorKind::Limit outbound-rate");
         let outcomes: Vec<_> = scene.audited("outbound.sent").await.iter().map(|row| row["outcome"].clone()).collect();
@@ -317,11 +307,9 @@ both_databases! {
         let host = Host::start(&database).await;
         let scene = Scene::start(&host).await;
         // As if all but two had been sent: lots of ten are leased, and this process goes on for one lot more.
-        scene.limited(Limits { outbound_per_day: Some(1_000), ..Limits::default() }).await;
+        scene.shop.limited(Limits { outbound_per_day: Some(1_000), ..Limits::default() }).await;
         let day = host.env.now().as_millis().div_euclid(86_400_000);
-        let lease = async |mut tx: Tx| {
-            heptad_platform::quota::quota_lease(&mut tx, "plugin-outbound", day, 1_000, 1_000).await
-        };
+        let lease = async |mut tx: Tx| quota_lease(&mut tx, Quota::Outbound, day, 1_000, 1_000).await;
         host.store.write(&scene.shop.ctx, lease).await.unwrap();
         let url = scene.carrier.url("/");
         let spent = async || {
@@ -367,7 +355,7 @@ both_databases! {
         let sealed = host.store.read(&scene.shop.ctx, rows).await.unwrap();
         assert!(!sealed[0].windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
         let page = PageRequest::new(None, Some(200)).unwrap();
-        let log = host.store.read(&scene.shop.ctx, async |mut tx: Tx| audit_list(&mut tx, &page).await).await.unwrap();
+        let log = host.store.read(&scene.shop.ctx, async |mut tx: Tx| audit_list(&mut tx, &AuditQuery::default(), &page).await).await.unwrap();
         let set: Vec<_> = log.items.iter().filter(|row| row.action == "install.secret-set").collect();
         assert!(set.len() == 1 && !set[0].detail.to_string().contains(SECRET));
         // Taken back, it goes nowhere.

@@ -21,6 +21,7 @@ use heptad_platform::install::{
     Grants, InstallIn, install_create, install_enable, install_grants_put, install_settings_put,
 };
 use heptad_platform::kv::kv_get;
+use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_platform::publisher::{Publisher, publisher_by_slug, publisher_create};
 use heptad_platform::schedule::{Run, run_list};
 use heptad_platform::tenant::{TenantIn, tenant_create, tenant_of_publisher};
@@ -234,6 +235,17 @@ impl Shop<'_> {
     pub(crate) async fn grant(&self, install: InstallId, granted: Grants) {
         let put = async |mut tx: Tx| install_grants_put(&mut tx, install, &granted).await;
         self.host.store.write(&self.ctx, put).await.unwrap();
+        self.host.runtime.refresh().await;
+    }
+
+    /// Gives the shop other limits.
+    pub(crate) async fn limited(&self, limits: Limits) {
+        let tenant = self.ctx.tenant().id;
+        let profile = async |mut tx| {
+            limit_profile_put(&mut tx, "small", &limits).await?;
+            tenant_limit_profile_put(&mut tx, tenant, Some("small")).await
+        };
+        self.host.store.platform_write(self.ctx.origin(), profile).await.unwrap();
         self.host.runtime.refresh().await;
     }
 

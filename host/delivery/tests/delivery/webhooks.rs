@@ -10,7 +10,6 @@ use heptad_platform::delivery::event::{EventQuery, event_list};
 use heptad_platform::delivery::replay::delivery_redeliver;
 use heptad_platform::delivery::subscription::{SubscriptionState, subscription_get, subscription_state_put};
 use heptad_platform::install::install_disable;
-use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_platform::notice::{NoticeKind, platform_notice_list};
 use heptad_platform::webhook::secret::{secret_list, secret_retire, secret_rotate};
 use heptad_platform::webhook::usage::usage_get;
@@ -339,12 +338,7 @@ both_databases! {
         let host = Host::start_at(&database, env.clone()).await;
         let shop = host.shop("first").await;
         let limits = Limits { webhooks_per_day: 10, ..Limits::default() };
-        let profile = async |mut tx| {
-            limit_profile_put(&mut tx, "small", &limits).await?;
-            tenant_limit_profile_put(&mut tx, shop.ctx.tenant().id, Some("small")).await
-        };
-        host.store.platform_write(shop.ctx.origin(), profile).await.unwrap();
-        host.runtime.refresh().await;
+        shop.limited(limits).await;
         let endpoint = Endpoint::start().await;
         shop.webhook(&endpoint).await;
         shop.stock("A", 7).await;

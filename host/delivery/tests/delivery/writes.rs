@@ -41,7 +41,7 @@ fn grants() -> PermissionSet {
     .collect()
 }
 
-async fn batch(shop: &Shop<'_>) {
+pub(crate) async fn batch(shop: &Shop<'_>) {
     let worth = Worth { off: Off::BasisPoints(1_000), from_total: Minor::ZERO };
     let (code, name) = ("welcome".to_owned(), "Welcome".to_owned());
     let input = CouponBatchIn { code, name, worth, valid_days: 30, ends_at: None, cap: None };
@@ -49,7 +49,7 @@ async fn batch(shop: &Shop<'_>) {
     shop.host.store.write(&shop.ctx, create).await.unwrap();
 }
 
-async fn customer(shop: &Shop<'_>) -> CustomerId {
+pub(crate) async fn customer(shop: &Shop<'_>) -> CustomerId {
     let create = async |mut tx: Tx| customer_create(&mut tx, CustomerIn::default()).await;
     shop.host.store.write(&shop.ctx, create).await.unwrap().id
 }

@@ -3,7 +3,7 @@
 use heptad_model::id::InstallId;
 use heptad_model::points::FailurePolicy;
 use heptad_model::{Ctx, Env, Manifest, Millis, PageRequest, Point};
-use heptad_platform::audit::audit_list;
+use heptad_platform::audit::{AuditQuery, audit_list};
 use heptad_platform::breaker::*;
 use heptad_platform::install::*;
 use heptad_platform::publisher::Publisher;
@@ -103,7 +103,7 @@ both_databases! {
         // A call from before the re-arming reports too late.
         let late = async |mut tx| breaker_put(&mut tx, &second, install.epoch()).await;
         assert_eq!(store.write(&ctx, late).await.unwrap_err().code(), "not-found");
-        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &PageRequest::first()).await).await.unwrap();
+        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &AuditQuery::default(), &PageRequest::first()).await).await.unwrap();
         assert_eq!((rows.items[0].action.as_str(), &rows.items[0].detail), ("install.rearmed", &json!({"plugin": "checker", "closed": 2})));
     }
 
@@ -129,7 +129,7 @@ both_databases! {
             assert_eq!((refused.code(), refused.fields()[0].pointer.as_str()), ("invalid-field", "/point"));
         }
         assert_eq!(choose(&store, &other, id, veto, None).await.unwrap_err().code(), "not-found");
-        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &PageRequest::first()).await).await.unwrap();
+        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &AuditQuery::default(), &PageRequest::first()).await).await.unwrap();
         let actions: Vec<_> = rows.items.iter().map(|row| row.action.as_str()).collect();
         assert_eq!(actions, ["install.failure-changed", "install.failure-changed", "install.created"]);
     }

@@ -2,7 +2,7 @@
 
 use heptad_model::id::InstallId;
 use heptad_model::{Ctx, Env, Origin, PageRequest, Permission};
-use heptad_platform::audit::audit_list;
+use heptad_platform::audit::{AuditQuery, audit_list};
 use heptad_platform::install::*;
 use heptad_platform::kv::{KvEntry, kv_get, kv_set};
 use heptad_platform::{PlatformError, generation};
@@ -85,11 +85,11 @@ both_databases! {
         let disabled = store.write(&ctx, async |mut tx| install_disable(&mut tx, id).await).await.unwrap();
         assert_eq!((disabled.revision, disabled.state), (3, InstallState::Disabled));
         assert_eq!(generation_now(&store, &ctx).await, start + 3);
-        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &PageRequest::new(None, Some(2)).unwrap()).await).await.unwrap();
+        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &AuditQuery::default(), &PageRequest::new(None, Some(2)).unwrap()).await).await.unwrap();
         assert_eq!(rows.items.len(), 2);
         assert_eq!((rows.items[0].action.as_str(), rows.items[0].actor.as_str()), ("install.disabled", "system:test"));
         let next = PageRequest::new(rows.next.as_deref(), None).unwrap();
-        let rest = store.read(&ctx, async |mut tx| audit_list(&mut tx, &next).await).await.unwrap();
+        let rest = store.read(&ctx, async |mut tx| audit_list(&mut tx, &AuditQuery::default(), &next).await).await.unwrap();
         assert_eq!(rest.items.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(), ["install.created"]);
     }
 

@@ -4,7 +4,7 @@ use heptad_model::id::{NoticeId, PublisherId};
 use heptad_model::time::span::{DAY, HOUR};
 use heptad_model::{Ctx, Env, Page, PageRequest};
 use heptad_platform::PlatformError;
-use heptad_platform::audit::audit_list;
+use heptad_platform::audit::{AuditQuery, audit_list};
 use heptad_platform::delivery::event::{EventQuery, event_list};
 use heptad_platform::install::{install_disable, install_enable};
 use heptad_platform::notice::*;
@@ -68,7 +68,7 @@ both_databases! {
         post(&store, &ctx, Audience::Tenant, &near("a", 95)).await.unwrap();
         let again = &inbox(&store, &ctx, true).await[0];
         assert_eq!((again.id, again.occurrences, &again.acknowledged), (first.id, 3, &None));
-        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &PageRequest::first()).await).await.unwrap();
+        let rows = store.read(&ctx, async |mut tx| audit_list(&mut tx, &AuditQuery::default(), &PageRequest::first()).await).await.unwrap();
         assert_eq!(rows.items.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(), ["notice.acknowledged"]);
         // Another shop has its own, with the same name of the matter.
         assert_eq!(acknowledge(&store, &other, first.id).await.unwrap_err().code(), "not-found");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::Serving;
 use heptad_model::time::span::SECOND;
-use heptad_model::{Actor, Ctx, Limit, Millis, Origin, Point};
+use heptad_model::{Actor, Ctx, Limit, Millis, Origin};
 use heptad_outbound::{By, host_of};
 use heptad_platform::enqueued::EnqueuedRequest;
 use http::Request;
@@ -89,7 +89,6 @@ impl Runtime {
             ctx: Origin { actor, ..ctx.origin().clone() }.for_tenant(ctx.tenant().clone()),
             installed,
             call: None,
-            point: Point::EventHandle,
             by: By::Enqueued,
             until: Instant::now() + NEVER,
             key: Some(key),

@@ -15,9 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use heptad_capabilities::extensions::LimitReached;
 use heptad_model::id::CallId;
-use heptad_model::{Ctx, Limit, Permission, Point};
+use heptad_model::{Ctx, Limit, Permission};
 use heptad_outbound::{AnswerBody, Bounds, By, Outbound, host_of};
 use heptad_platform::install::{OpenSecret, install_secrets_open};
 use heptad_platform::vault::Vault;
@@ -140,7 +139,6 @@ pub(crate) struct Sender {
     pub(crate) installed: Arc<Installed>,
     /// The call that sends it; absent where the plugin has left it.
     pub(crate) call: Option<CallId>,
-    pub(crate) point: Point,
     /// On whose behalf: of the running plugin, or of what it left.
     pub(crate) by: By,
     /// When the call ends.
@@ -274,12 +272,7 @@ impl Sender {
         let Some(most) = self.installed.limits.outbound_per_day else { return Ok(()) };
         match self.egress.quotas.take(self.ctx.tenant(), most, self.until).await {
             Taken::Spent => Err(Refusal::Limit(Limit::OutboundPerDay, most)),
-            Taken::Granted { near: None } => Ok(()),
-            Taken::Granted { near: Some(used) } => {
-                let limit = LimitReached { limit: Limit::OutboundPerDay, most };
-                self.egress.reporter.near(self.ctx.tenant(), &self.installed.serving, self.point, used, limit);
-                Ok(())
-            }
+            Taken::Granted => Ok(()),
         }
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heptad_model::id::InstallId;
-use heptad_model::{Actor, Ctx, Env, Locale, Origin};
+use heptad_model::{Actor, Ctx, Env, Locale, Manifest, Origin};
 use heptad_platform::PlatformError;
 use heptad_platform::kv::kv_get;
 use heptad_platform::tenant::tenant_by_slug;
+use heptad_runtime::package::repack;
 use heptad_store::{Store, StoreError, Tx, both_databases};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -55,9 +56,15 @@ pub(crate) async fn call(serving: &Serving, token: &str, method: &str, path: &st
 
 /// Uploads a plugin of ours, and approves it.
 pub(crate) async fn publish(heptad: &Heptad, serving: &Serving, guest: &str) {
+    publish_as(heptad, serving, guest, |_| {}).await;
+}
+
+/// The same with another manifest.
+pub(crate) async fn publish_as(heptad: &Heptad, serving: &Serving, guest: &str, change: impl FnOnce(&mut Manifest)) {
     let operator = secret(heptad, &["--role", "operator"]);
     let maker = secret(heptad, &["--role", "publisher", "--publisher", "heptad"]);
     let bytes = std::fs::read(format!("{}/{guest}.wasm", guests())).unwrap();
+    let bytes = repack(&bytes, change).unwrap();
     let upload = reqwest::Client::new().post(format!("{}/v1/versions", serving.url)).bearer_auth(&maker);
     let upload = upload.header("content-type", "application/wasm").body(bytes).timeout(PATIENCE).send().await.unwrap();
     let version: Value = upload.json().await.unwrap();
@@ -98,7 +105,7 @@ impl World {
     }
 
     /// The numbers of the events that the diary should have written down, by key: what the database says has happened.
-    async fn happened(&self) -> BTreeMap<String, String> {
+    pub(crate) async fn happened(&self) -> BTreeMap<String, String> {
         const HAPPENED: &str = "select key, seq from events where tenant_id = $1 and kind = 'inventory.changed' \
                                 and key <> 'R' order by key, seq";
         let read = async |mut tx: Tx| tx.query(HAPPENED).fetch_all(|row| Ok((row.text("key")?, row.int("seq")?))).await;

@@ -6,6 +6,7 @@ mod backup;
 mod cluster;
 mod config;
 mod demo;
+mod departures;
 mod events;
 mod help;
 mod import;

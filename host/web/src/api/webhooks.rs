@@ -7,9 +7,10 @@ use heptad_model::id::{WebhookId, WebhookSecretId};
 use heptad_model::time::span::HOUR;
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::subscription::{SubscriptionState, subscription_state_put};
+use heptad_platform::quota::DayUse;
 use heptad_platform::webhook::health::webhook_rearm;
 use heptad_platform::webhook::secret::{LiveSecret, secret_list, secret_retire, secret_rotate};
-use heptad_platform::webhook::usage::{Usage, usage_get};
+use heptad_platform::webhook::usage::usage_get;
 use heptad_platform::webhook::{
     Webhook, WebhookIn, webhook_create, webhook_delete, webhook_get, webhook_list, webhook_put,
 };
@@ -422,7 +423,7 @@ pub(super) async fn webhook_usage(
 ) -> ApiResult<Json<WebhookUsageOut>> {
     let limits = state.runtime.limits_of(&listener.ctx).await;
     let most = i64::from(limits.webhooks_per_day);
-    let usage: Usage = state.store.read(&listener.ctx, async |mut tx| usage_get(&mut tx, most).await).await?;
+    let usage: DayUse = state.store.read(&listener.ctx, async |mut tx| usage_get(&mut tx, most).await).await?;
     Ok(Json(WebhookUsageOut {
         used: usage.used,
         most: usage.most,

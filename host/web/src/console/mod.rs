@@ -34,9 +34,9 @@ use crate::state::AppState;
 pub(crate) use i18n::Words;
 pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
-    carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders, overview,
-    people, products, publisher, replays, retention, review, routes, schedules, secrets, sign_in, subscriptions,
-    tenants, usage, webhooks,
+    audit, carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders,
+    overview, people, products, publisher, replays, retention, review, routes, schedules, secrets, sign_in,
+    subscriptions, tenants, usage, webhooks,
 };
 
 /// The most bytes of a form.
@@ -65,6 +65,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/schedules/{schedule}/run", post(schedules::run_post))
         .route("/schedules/{schedule}/state", post(schedules::state_post))
         .route("/usage", get(usage::show))
+        .route("/audit", get(audit::shop))
         .route("/notices", get(notices::shop))
         .route("/notices/{notice}", post(notices::shop_post))
         .route("/carts", get(carts::start).post(carts::create))
@@ -99,6 +100,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/limits/{profile}", get(limits::show).post(limits::change))
         .route("/publishers", get(tenants::publishers).post(tenants::publisher_post))
         .route("/retention", get(retention::show))
+        .route("/audit", get(audit::operator))
         .route("/notices", get(notices::operator))
         .route("/notices/{notice}", post(notices::operator_post))
         .route("/people/{scope}", get(people::people).post(people::person_post));

@@ -42,19 +42,29 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
             words.with("notice-webhook-failing", [("host", text("host").value()), ("why", why.value())])
         }
         NoticeKind::WebhookGone => words.with("notice-webhook-gone", [("host", text("host").value())]),
-        NoticeKind::WebhookLimitNear => {
-            let figures = [("used", number("used").value()), ("most", number("most").value())];
-            match text("forecast") {
-                "" => words.with("notice-webhook-limit-near", figures),
-                forecast => {
-                    let [used, most] = figures;
-                    words.with("notice-webhook-limit-forecast", [used, most, ("time", forecast.value())])
-                }
-            }
+        NoticeKind::WebhookLimitNear | NoticeKind::DayLimitNear => {
+            let figures = [
+                ("limit", limit(words, text("limit")).value()),
+                ("used", number("used").value()),
+                ("most", number("most").value()),
+                ("time", text("forecast").value()),
+            ];
+            let key = match (notice.kind, text("forecast")) {
+                (NoticeKind::DayLimitNear, "") => "notice-day-limit-near",
+                (NoticeKind::DayLimitNear, _) => "notice-day-limit-forecast",
+                (_, "") => "notice-webhook-limit-near",
+                _ => "notice-webhook-limit-forecast",
+            };
+            words.with(key, figures)
         }
         NoticeKind::WebhookLimit => {
             let values = [("most", number("most").value()), ("time", text("resets").value())];
             words.with("notice-webhook-limit", values)
+        }
+        NoticeKind::DayLimit => {
+            let limit = limit(words, text("limit")).value();
+            let values = [("limit", limit), ("most", number("most").value()), ("time", text("resets").value())];
+            words.with("notice-day-limit", values)
         }
         NoticeKind::OutboundBlocked => {
             let key = match text("code") {
@@ -141,6 +151,12 @@ mod tests {
             ),
             (NoticeKind::WebhookLimit, &["100.0 k", "2026-03-02 08:00"], &["100.0 k", "2026-03-02 08:00"]),
             (NoticeKind::OutboundBlocked, &["tea-club", "shop.example"], &["tea-club", "shop.example"]),
+            (
+                NoticeKind::DayLimitNear,
+                &["81.0 k", "100.0 k", "2026-03-01 09:30"],
+                &["81.0 k", "100.0 k", "2026-03-01 09:30"],
+            ),
+            (NoticeKind::DayLimit, &["100.0 k", "2026-03-02 08:00"], &["100.0 k", "2026-03-02 08:00"]),
         ] {
             for (locale, parts) in [(Locale::ZhCn, zh), (Locale::En, en)] {
                 let said = sentence(locale, &notice(kind, detail.clone()));

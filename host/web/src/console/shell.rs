@@ -15,6 +15,8 @@ use super::visit::{Place, Visit};
 
 /// Where the inbox of a place lies.
 const NOTICES: &str = "/notices";
+/// Where its audit log lies.
+const AUDIT: &str = "/audit";
 
 /// A link of the navigation or the switcher.
 #[derive(Debug, Clone)]
@@ -189,6 +191,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("/orders", "nav-orders"),
             ("/customers", "nav-customers"),
             ("/products", "nav-products"),
+            (AUDIT, "nav-audit"),
         ],
         Place::Publisher(_) => &[
             ("", "nav-own-plugins"),
@@ -203,6 +206,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
             ("/publishers", "nav-publishers"),
             ("/limits", "nav-limits"),
             ("/retention", "nav-retention"),
+            (AUDIT, "nav-audit"),
             (NOTICES, "nav-notices"),
         ],
     };
@@ -225,7 +229,9 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
         current: current(end),
         unread: 0,
     };
-    pages.iter().map(link).collect()
+    // A shop's audit log is its owner's.
+    let is_open = |end: &str| end != AUDIT || !matches!(place, Place::Shop(_, Role::Staff));
+    pages.iter().filter(|(end, _)| is_open(end)).map(link).collect()
 }
 
 /// The sentence of `?done=word`, where the console has one: nobody can put a sentence of their own there.

@@ -1,11 +1,13 @@
-//! Events, and attempts to tell of them, in the reader's words.
+//! Events, who did it, and attempts to tell of it, in the reader's words.
 
+use heptad_model::id::InstallId;
 use heptad_model::{EventType, Locale};
 use heptad_platform::delivery::log::{Delivery, DeliveryOutcome};
 use heptad_platform::delivery::subscription::{Subscription, SubscriptionKind};
 use heptad_platform::install::Install;
 
 use super::desk::Shop;
+use super::i18n::Words;
 use super::pages::catalog;
 use super::{look, notice};
 
@@ -38,6 +40,31 @@ pub(super) fn about(shop: &Shop, kind: &str, key: &str) -> Option<String> {
         _ => {}
     }
     is_of("sku").then(|| shop.url(format_args!("/products?{}", super::failure::query(&[("q", key)]))))
+}
+
+/// Who did it, for people, and the page of who did.
+pub(super) fn actor(shop: &Shop, actor: &str, installs: &[Install]) -> (String, Option<String>) {
+    if let Ok(id) = InstallId::parse(actor) {
+        return match installs.iter().find(|install| install.id == id) {
+            Some(install) => {
+                let name = catalog::title(shop, &install.manifest).0;
+                (shop.words().t1("events-by-plugin", "plugin", name), Some(shop.url(format_args!("/plugins/{id}"))))
+            }
+            None => (shop.words().t1("events-by-plugin", "plugin", actor), None),
+        };
+    }
+    let page = actor.starts_with("cus_").then(|| shop.url(format_args!("/customers/{actor}")));
+    (actor_kind(shop.words(), actor), page)
+}
+
+/// What kind of actor did it, where it is no plugin.
+pub(super) fn actor_kind(words: Words, actor: &str) -> String {
+    match actor.split_once('_').map_or(actor, |(kind, _)| kind) {
+        "usr" => words.t("events-by-person"),
+        "tok" => words.t("events-by-token"),
+        "cus" => words.t("events-by-customer"),
+        _ => words.t("events-by-platform"),
+    }
 }
 
 /// All events about a thing, as a list.

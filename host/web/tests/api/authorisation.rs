@@ -84,6 +84,10 @@ impl Side {
         if path.ends_with("inventory-levels") { format!("{path}?skus={}", self.stock.sku) } else { path }
     }
 
+    fn movement(&self, number: usize) -> Value {
+        json!({"request": format!("m-{number}"), "customer": self.stock.customer, "amount": 1, "reason": "walk"})
+    }
+
     /// A body that the route takes; `number` makes names new.
     fn body(&self, row: &RouteRow, role: Role, number: usize) -> Value {
         let money = json!({"amount": 1, "currency": "CNY"});
@@ -114,13 +118,23 @@ impl Side {
             ("POST", "/v1/skus") => {
                 json!({"code": format!("W-{number}"), "product": self.stock.product, "name": "W", "price": money})
             }
-            ("POST", "/v1/points/earn" | "/v1/points/spend" | "/v1/points/refund") => json!({"operations": []}),
-            ("POST", "/v1/points/freeze") => json!({"operations": []}),
-            ("POST", "/v1/points/confirm" | "/v1/points/unfreeze") => json!({"requests": []}),
+            ("POST", "/v1/points/earn" | "/v1/points/spend") => json!({"operations": [self.movement(number)]}),
+            ("POST", "/v1/points/freeze") => {
+                let mut hold = self.movement(number);
+                hold["until"] = json!("2026-01-03T00:00:00Z");
+                json!({"operations": [hold]})
+            }
+            ("POST", "/v1/points/refund") => {
+                json!({"operations": [{"request": format!("r-{number}"), "of": "none", "amount": 1}]})
+            }
+            ("POST", "/v1/points/confirm" | "/v1/points/unfreeze") => json!({"requests": ["none"]}),
             ("POST", "/v1/coupon-batches") => {
                 json!({"code": format!("w-{number}"), "name": "W", "amount": 1, "valid_days": 1})
             }
-            ("POST", "/v1/coupons") => json!({"grants": []}),
+            ("POST", "/v1/coupons") => {
+                let request = format!("walk-{number}");
+                json!({"grants": [{"request": request, "batch": "side", "customer": self.stock.customer}]})
+            }
             ("POST", "/v1/coupons/{coupon}/void") => json!({"reason": "walk"}),
             ("POST", "/v1/orders/{order}/annotations") => json!({"note": "walk"}),
             ("PUT", "/v1/inventory-levels/{sku}/{location}") => json!({"on_hand": 1}),
@@ -262,9 +276,25 @@ async fn letter(host: &TestHost, ctx: &Ctx, event: &str, subscription: &str) -> 
     letter.id.to_string()
 }
 
-/// Whether the address names a thing of a tenant or a publisher; what is in the catalog is everybody's.
+/// Routes whose body names a thing of a tenant.
+const BY_BODY: &[&str] = &[
+    "/v1/points/earn",
+    "/v1/points/spend",
+    "/v1/points/freeze",
+    "/v1/points/refund",
+    "/v1/points/confirm",
+    "/v1/points/unfreeze",
+    "/v1/coupons",
+    "/v1/customer-tokens",
+    "/v1/skus",
+    "/v1/quotes",
+    "/v1/orders",
+];
+
+/// Whether the address or the body names a thing of a tenant or a publisher; what is in the catalog is everybody's.
 fn names_a_thing(row: &RouteRow) -> bool {
-    row.path.contains('{') && !row.path.starts_with("/v1/plugins/")
+    let by_body = row.method == "POST" && BY_BODY.contains(&row.path);
+    by_body || (row.path.contains('{') && !row.path.starts_with("/v1/plugins/"))
 }
 
 async fn call(host: &TestHost, token: &str, row: &RouteRow, role: Role, to: &Side, number: usize) -> (u16, String) {

@@ -1,6 +1,7 @@
 //! The API through the real router, on both databases, with real guests. A module for each part of it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod authorisation;
 mod catalog;
 mod description;

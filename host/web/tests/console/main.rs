@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod access;
+mod audit;
 mod browser;
 mod events;
 mod fixture;

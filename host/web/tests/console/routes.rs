@@ -47,6 +47,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("shop /schedules", Shop, &[]),
     ("shop /schedules/{schedule}", Shop, &[]),
     ("shop /usage", Shop, &[]),
+    ("shop /audit", Owner, &[]),
     ("shop /notices", Shop, &[]),
     ("shop /carts", Shop, &[Shop]),
     ("shop /carts/{cart}", Shop, &[Shop]),
@@ -67,6 +68,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("operating /limits", Operator, &[Operator]),
     ("operating /limits/{profile}", Operator, &[Operator]),
     ("operating /retention", Operator, &[]),
+    ("operating /audit", Operator, &[]),
     ("operating /notices", Operator, &[]),
     ("operating /people/{scope}", Operator, &[Operator]),
 ];

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use heptad_model::id::{EventId, InstallId};
+use heptad_model::id::EventId;
 use heptad_model::plugin_event::is_event_type;
 use heptad_model::{Event, EventType, PageRequest};
 use heptad_platform::PlatformError;
@@ -108,7 +108,7 @@ impl EventRow {
             about: telling::about(shop, &event.kind, &event.key),
             plugin: plugin(shop, event, installs),
             key: event.key.clone(),
-            by: actor(shop, &event.actor, installs).0,
+            by: telling::actor(shop, &event.actor, installs).0,
             lines: event
                 .data
                 .get("lines")
@@ -123,28 +123,6 @@ fn plugin(shop: &Shop, event: &Event, installs: &[Install]) -> Option<String> {
     let name = event.data["plugin"].as_str().filter(|name| *name != event.key)?;
     let install = installs.iter().find(|install| install.manifest.name == name);
     Some(install.map_or_else(|| name.to_owned(), |install| catalog::title(shop, &install.manifest).0))
-}
-
-/// Who did it, for people, and the page of who did.
-fn actor(shop: &Shop, actor: &str, installs: &[Install]) -> (String, Option<String>) {
-    let words = shop.words();
-    match actor.split_once([':', '_']).map_or(actor, |(kind, _)| kind) {
-        "usr" => (words.t("events-by-person"), None),
-        "tok" => (words.t("events-by-token"), None),
-        "cus" => (words.t("events-by-customer"), Some(shop.url(format_args!("/customers/{actor}")))),
-        "ins" => {
-            let known = InstallId::parse(actor).ok();
-            let install = known.and_then(|id| installs.iter().find(|install| install.id == id));
-            match install {
-                Some(install) => {
-                    let name = catalog::title(shop, &install.manifest).0;
-                    (words.t1("events-by-plugin", "plugin", name), Some(shop.url(format_args!("/plugins/{actor}"))))
-                }
-                None => (words.t1("events-by-plugin", "plugin", actor), None),
-            }
-        }
-        _ => (words.t("events-by-platform"), None),
-    }
 }
 
 /// A type to choose.
@@ -286,7 +264,7 @@ pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) 
         at: shop.look.moment(event.at),
         about: telling::about(&shop, &event.kind, &event.key),
         events_url: telling::events_url(&shop, &event.key),
-        by: actor(&shop, &event.actor, &installs),
+        by: telling::actor(&shop, &event.actor, &installs),
         cause: event.causation.map(|cause| shop.url(format_args!("/events/{cause}"))),
         correlation: event.correlation.to_string(),
         data: serde_json::to_string_pretty(&event.data).unwrap_or_default(),

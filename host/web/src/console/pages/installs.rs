@@ -18,7 +18,7 @@ use super::failures::{self, PointView};
 use super::routes::{self, RouteView};
 use super::secrets::{self, SecretView};
 use super::subscriptions::{self, SubscriptionRow};
-use super::{catalog, go};
+use super::{audit, catalog, go};
 use crate::console::consent::{self, Group};
 use crate::console::desk::Shop;
 use crate::console::failure::{ConsoleResult, Failure};
@@ -90,6 +90,8 @@ struct InstallPage {
     groups: Vec<Group>,
     has_optional: bool,
     is_owner: bool,
+    /// The audit log of what the plugin did, for those who may read it.
+    done_url: Option<String>,
 }
 
 impl InstallPage {
@@ -117,6 +119,7 @@ fn install_page(shop: Shop, state: &AppState, seen: &Seen, values: &Value, error
     let (name, summary) = catalog::title(&shop, &install.manifest);
     let groups = consent::groups(shop.words(), &install.manifest, Some(&install.grants()));
     InstallPage {
+        done_url: shop.is_owner.then(|| audit::done_by_url(&shop, install.id)),
         id: install.id.to_string(),
         url: shop.url(format_args!("/plugins/{}", install.id)),
         name,

@@ -1,5 +1,6 @@
 //! The pages, a file per area: what each shows, and what its forms do.
 
+pub(super) mod audit;
 pub(super) mod carts;
 pub(super) mod catalog;
 pub(super) mod customers;

@@ -32,6 +32,8 @@ enum Mode {
     Gzip,
     /// Leaves the request to be sent later, and fails at the first attempt.
     Leave,
+    /// Leaves the request to be sent later.
+    Post,
 }
 
 impl EventHandler for Courier {
@@ -40,7 +42,7 @@ impl EventHandler for Courier {
         if settings.mode == Mode::WriteFirst {
             put_down(host, delivery, "nothing yet")?;
         }
-        if settings.mode == Mode::Leave {
+        if matches!(settings.mode, Mode::Leave | Mode::Post) {
             return leave(host, delivery, &settings);
         }
         let times = if settings.mode == Mode::Several { 3 } else { 1 };
@@ -80,8 +82,8 @@ fn leave(host: &impl Host, delivery: &Delivery, settings: &Settings) -> Result<(
         Err(error) => format!("{:?} {}", error.kind, error.code),
     };
     put_down(host, delivery, &said)?;
-    match delivery.attempt {
-        1 => Err(Error::new("not-yet", "what was left is undone with the rest")),
+    match (settings.mode, delivery.attempt) {
+        (Mode::Leave, 1) => Err(Error::new("not-yet", "what was left is undone with the rest")),
         _ => Ok(()),
     }
 }
