@@ -159,7 +159,7 @@ impl Runtime {
         let seed = Seed::Derived(self.key, id);
         let egress = self.egress.clone();
         let sources = Sources { store: self.store.clone(), seed, tape, effects, visitor, delivery, egress };
-        let call = Call::new(id, ctx, installed.clone(), point, at, budget, sources);
+        let call = Call::new(id, ctx, installed.clone(), at, budget, sources);
         let running = sandbox::run(&self.engine, code, call, budget, point, until, ask);
         Ok(span::around(id, &installed.serving, point, running).await)
     }

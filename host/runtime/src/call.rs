@@ -18,7 +18,7 @@ use heptad_capabilities::extensions::LimitReached;
 use heptad_model::id::CallId;
 use heptad_model::page::PageError;
 use heptad_model::permission::Permission;
-use heptad_model::{Ctx, Limit, Millis, Point};
+use heptad_model::{Ctx, Limit, Millis};
 use heptad_outbound::By;
 use heptad_platform::PlatformError;
 use heptad_platform::enqueued::EnqueuedRequest;
@@ -53,8 +53,6 @@ pub struct Call {
     pub(crate) ctx: Ctx,
     /// The plugin as the tenant has it.
     pub(crate) installed: Arc<Installed>,
-    /// Where it is asked.
-    point: Point,
     /// The moment at which the guest's clock stands.
     pub(crate) at: Millis,
     /// Memory and tables.
@@ -96,7 +94,6 @@ impl Call {
         id: CallId,
         ctx: Ctx,
         installed: Arc<Installed>,
-        point: Point,
         at: Millis,
         budget: Budget,
         sources: Sources,
@@ -107,7 +104,6 @@ impl Call {
             id,
             ctx,
             installed,
-            point,
             at,
             limiter: Limiter::new(&budget),
             wasi: Wasi::new(seed, budget.handles),

@@ -146,7 +146,7 @@ impl Runtime {
             delivery: None,
             egress: self.egress.clone(),
         };
-        let call = Call::new(recording.call, ctx, installed, recording.point, recording.cart.at, budget, sources);
+        let call = Call::new(recording.call, ctx, installed, recording.cart.at, budget, sources);
         let until = Instant::now() + WALL;
         let (answer, call) = sandbox::run(&self.engine, code, call, budget, recording.point, until, ask).await;
         (RecordedResult::of(&answer), call.tape.unused())
