@@ -56,9 +56,9 @@ pub const OF_TENANTS: &[AuditAction] = &[
     action("order.annotated", "更改订单备注或标签", "Notes or tags of an order were changed"),
     action("orders.imported", "导入订单", "Orders were imported"),
     action("payment.recorded", "记录付款", "A payment was recorded"),
-    action("customer.created", "新建客户", "A customer was created"),
-    action("customer.updated", "更改客户", "A customer was changed"),
-    action("customers.imported", "导入客户", "Customers were imported"),
+    action("customer.created", "新建顾客", "A customer was created"),
+    action("customer.updated", "更改顾客", "A customer was changed"),
+    action("customers.imported", "导入顾客", "Customers were imported"),
     action("points.earned", "发放积分", "Points were earned"),
     action("points.spent", "使用积分", "Points were spent"),
     action("points.frozen", "冻结积分", "Points were frozen"),
@@ -75,10 +75,10 @@ pub const OF_TENANTS: &[AuditAction] = &[
 
 /// What the platform's own log tells.
 pub const OF_PLATFORM: &[AuditAction] = &[
-    action("tenant.created", "新建商户", "A merchant was created"),
-    action("tenant.limit-profile-changed", "更改商户的限额档", "A merchant was given another limit profile"),
-    action("limit-profile.changed", "更改限额档", "A limit profile was changed"),
-    action("publisher.created", "新建发布者", "A publisher was created"),
+    action("tenant.created", "新建商家", "A merchant was created"),
+    action("tenant.limit-profile-changed", "更改商家的限额档案", "A merchant was given another limit profile"),
+    action("limit-profile.changed", "更改限额档案", "A limit profile was changed"),
+    action("publisher.created", "新建开发商", "A publisher was created"),
     action("plugin.created", "登记插件名称", "The name of a plugin was taken"),
     action("version.submitted", "提交版本", "A version was submitted"),
     action("version.approved", "通过版本", "A version was approved"),
