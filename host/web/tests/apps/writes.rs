@@ -19,8 +19,16 @@ both_databases! {
             assert_eq!(site.get(&format!("/bad/{how}")).await.problem(status), code, "{how}");
             assert_eq!(site.kept("before").await, None, "{how}");
         }
-        // The writing connection is free again.
-        assert_eq!(site.ask("POST", "/write?two", &[], "").await.status.as_u16(), 200);
+        // The writing connection is free again. On a busy machine a write may take longer than a call may, now and then.
+        let mut last = String::new();
+        for _ in 0..20 {
+            let answer = site.ask("POST", "/write?two", &[], "").await;
+            if answer.status.as_u16() == 200 {
+                return;
+            }
+            last = answer.text();
+        }
+        panic!("{last}");
     }
 
     async fn a_plugin_that_keeps_transactions_open_waits_and_others_do_not(database: TestDatabase) {
