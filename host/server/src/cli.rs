@@ -50,7 +50,7 @@ enum Command {
     /// Load a merchant's past data
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Pack and inspect plugins, and replay their calls
+    /// Begin, build and check plugins; pack and inspect them; replay their calls
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Make shops

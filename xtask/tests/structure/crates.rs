@@ -1,5 +1,5 @@
 //! Which crate may depend on which: model ← store ← {capabilities, platform} ← runtime ← {delivery, web} ← server,
-//! model ← outbound ← {runtime, webhook}, webhook ← {delivery, web}, bindings ← runtime; what partners build on never depends on the host.
+//! runtime ← devkit ← server, model ← outbound ← {runtime, webhook}, webhook ← {delivery, web}, bindings ← runtime; what partners build on never depends on the host.
 
 use toml::{Table, Value};
 
@@ -51,10 +51,12 @@ const HOST: &[(&str, &[&str])] = &[
             "heptad-webhook",
         ],
     ),
+    ("heptad-devkit", &["heptad-model", "heptad-runtime"]),
     (
         "heptad-server",
         &[
             "heptad-model",
+            "heptad-devkit",
             "heptad-outbound",
             "heptad-bus",
             "heptad-store",

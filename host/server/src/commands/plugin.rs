@@ -1,4 +1,7 @@
-//! `heptad plugin pack` and `heptad plugin inspect`: a component becomes a plugin, and a plugin says what it is.
+//! `heptad plugin`: projects of plugins ([`project`]), and their files: a component becomes a plugin, and a plugin says what
+//! it is.
+
+mod project;
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +10,22 @@ use heptad_runtime::package;
 use heptad_runtime::{Inspected, PackageError};
 use serde::Serialize;
 
+use self::project::{NewArgs, ProjectArgs, VendorArgs};
 use crate::commands::replay::ReplayArgs;
 use crate::error::{CliError, Explain as _, Kind, Result};
 use crate::output::Output;
 
-/// What can be done with a plugin's file.
+/// What can be done with a plugin's project, and with its file.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Begin a project, with all that it needs of this program in its folder
+    New(NewArgs),
+    /// Compile a project into a plugin
+    Build(ProjectArgs),
+    /// Compile a project and say what publishing would refuse, with the line of plugin.toml to change
+    Check(ProjectArgs),
+    /// Renew the SDK in a project's folder by that of this program
+    Vendor(VendorArgs),
     /// Put a manifest into a component, which makes it a plugin; the component's code stays as it is
     Pack {
         /// The component, from any toolchain
@@ -48,6 +60,10 @@ struct Report<'a> {
 /// Runs a command on files; `replay`, which needs the database, is run by [`super::replay`].
 pub(crate) fn run(command: PluginCommand) -> Result {
     match command {
+        PluginCommand::New(args) => project::new(&args),
+        PluginCommand::Build(args) => project::build(&args),
+        PluginCommand::Check(args) => project::check(&args),
+        PluginCommand::Vendor(args) => project::vendor(&args),
         PluginCommand::Pack { file, manifest, target } => pack(&file, &manifest, &target),
         PluginCommand::Inspect { file, output } => inspect(&file, output),
         PluginCommand::Replay(_) => Ok(()),

@@ -14,6 +14,7 @@ mod keys;
 mod load;
 mod migrate;
 mod plugin;
+mod projects;
 mod replay;
 mod serve;
 mod servers;

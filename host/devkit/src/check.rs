@@ -1,0 +1,78 @@
+//! What publishing would refuse, and what a merchant would wonder about, found before: each with the line of `plugin.toml`
+//! to change.
+
+use heptad_model::permission::{FREE, Permission};
+use heptad_model::{Locale, Manifest};
+
+use crate::project::{Built, Project};
+
+/// Something that is to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// A stable word for it, such as `permission-not-used`.
+    pub code: &'static str,
+    /// What it is, and what to do.
+    pub message: String,
+    /// The line of `plugin.toml`, from 1, where it stands there.
+    pub line: Option<usize>,
+}
+
+/// Everything that is to be changed; nothing where the plugin may be published.
+pub fn check(project: &Project, built: &Built) -> Vec<Finding> {
+    let Project { text, manifest, .. } = project;
+    let mut findings = unused_permissions(text, manifest, &built.inspected.imports);
+    findings.extend(languages(text, manifest));
+    findings
+}
+
+/// The line, from 1, of the first place where all these texts stand in one line.
+pub fn line_of(text: &str, parts: &[&str]) -> Option<usize> {
+    text.lines().position(|line| parts.iter().all(|part| line.contains(part))).map(|at| at + 1)
+}
+
+/// Permissions that open nothing which the plugin uses: functions that it imports, events that it hears of, and what
+/// goes along with those.
+fn unused_permissions(text: &str, manifest: &Manifest, imports: &[String]) -> Vec<Finding> {
+    let of_functions = imports.iter().filter(|function| !FREE.contains(&function.as_str()));
+    let mut used: Vec<Permission> = of_functions.filter_map(|function| Permission::opening(function)).collect();
+    let types = manifest.events.iter().flat_map(|wish| &wish.types);
+    let known: Vec<_> =
+        types.filter_map(|name| heptad_model::EventType::parse(name)).map(heptad_model::EventType::row).collect();
+    used.extend(known.iter().filter_map(|row| row.permission));
+    if known.iter().any(|row| row.fill.is_some()) {
+        used.push(Permission::MembersProfileRead);
+    }
+    // What may be sent is no function: any host makes it sensible.
+    if !manifest.hosts.is_empty() {
+        used.push(Permission::PiiExport);
+    }
+    let idle = manifest.permissions.iter().filter(|wish| !used.contains(&wish.name));
+    let finding = |wish: &heptad_model::manifest::PermissionWish| {
+        let name = wish.name.to_string();
+        Finding {
+            code: "permission-not-used",
+            message: format!("the plugin asks for `{name}` and uses nothing that it opens: remove it"),
+            line: line_of(text, &["name", &format!("\"{name}\"")]),
+        }
+    };
+    idle.map(finding).collect()
+}
+
+/// Sentences that stand in one language and not in the other.
+fn languages(text: &str, manifest: &Manifest) -> Vec<Finding> {
+    let tags = Locale::ALL.map(Locale::tag);
+    let keys = |tag: &str| manifest.locales.get(tag).into_iter().flat_map(|locale| locale.messages.keys());
+    let mut findings = Vec::new();
+    for (tag, other) in
+        tags.iter().flat_map(|tag| tags.iter().filter(move |other| *other != tag).map(move |other| (tag, other)))
+    {
+        for key in keys(tag).filter(|key| !keys(other).any(|known| known == *key)) {
+            findings.push(Finding {
+                code: "sentence-missing",
+                message: format!("`{key}` stands in {tag} and not in {other}: add it to [locales.{other}.messages]"),
+                line: line_of(text, &[&format!("[locales.{other}.messages]")]).or_else(|| line_of(text, &[key])),
+            });
+        }
+    }
+    findings
+}

@@ -1,0 +1,11 @@
+//! What the maker of a plugin does on its own machine, without this repository: everything that a project needs comes out
+//! of the binary.
+//!
+//! [`scaffold`] begins a project, with the SDK that [`vendor`] puts into it; [`project`] finds a project and builds it;
+//! [`check`] finds what publishing would refuse, and says which line to change.
+
+pub mod check;
+mod embedded;
+pub mod project;
+pub mod scaffold;
+pub mod vendor;
