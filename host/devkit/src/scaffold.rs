@@ -164,7 +164,33 @@ fn manifest(wish: &Wish) -> Result<String, ScaffoldError> {
         let part = read(embedded::text(&format!("sdk/templates/points/{}.toml", kind.name())))?;
         merge(whole.as_table_mut(), part.as_table());
     }
+    arrange(whole.as_table_mut());
     Ok(whole.to_string())
+}
+
+/// Puts each table behind the one that it belongs to, and the sentences last.
+fn arrange(whole: &mut Table) {
+    const SENTENCES: &str = "locales";
+    let mut next = 0;
+    for wants_sentences in [false, true] {
+        for (_, item) in whole.iter_mut().filter(|(key, _)| (key.get() == SENTENCES) == wants_sentences) {
+            place(item, &mut next);
+        }
+    }
+}
+
+fn place(item: &mut Item, next: &mut isize) {
+    match item {
+        Item::Table(table) => place_table(table, next),
+        Item::ArrayOfTables(tables) => tables.iter_mut().for_each(|table| place_table(table, next)),
+        _ => {}
+    }
+}
+
+fn place_table(table: &mut Table, next: &mut isize) {
+    table.set_position(Some(*next));
+    *next += 1;
+    table.iter_mut().for_each(|(_, item)| place(item, next));
 }
 
 /// Joins tables and appends to arrays of tables; a permission that is asked for already stays as it is.
