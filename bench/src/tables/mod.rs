@@ -41,7 +41,7 @@ pub(crate) enum Table {
     Events,
     /// Quotes of one, two and three processes
     Processes,
-    /// What 10, 100 and 1,000 tenants cost
+    /// What tenants, their plugins, and the events that they keep cost
     Growth,
     /// Quotes while expired events are removed
     Retention,

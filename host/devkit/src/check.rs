@@ -26,7 +26,7 @@ pub fn check(project: &Project, built: &Built) -> Vec<Finding> {
 }
 
 /// The line, from 1, of the first place where all these texts stand in one line.
-pub fn line_of(text: &str, parts: &[&str]) -> Option<usize> {
+fn line_of(text: &str, parts: &[&str]) -> Option<usize> {
     text.lines().position(|line| parts.iter().all(|part| line.contains(part))).map(|at| at + 1)
 }
 

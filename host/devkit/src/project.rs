@@ -29,8 +29,6 @@ pub struct Project {
 pub struct Built {
     /// The file.
     pub file: PathBuf,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
     /// What an upload would see of it.
     pub inspected: Inspected,
 }
@@ -126,7 +124,7 @@ impl Project {
         let file = self.target();
         let written = fs::create_dir_all(self.folder.join("target")).and_then(|()| fs::write(&file, &bytes));
         written.map_err(|error| ProjectError::Io { file: file.clone(), error })?;
-        Ok(Built { file, bytes, inspected })
+        Ok(Built { file, inspected })
     }
 
     /// Compiles a crate; the component's file.

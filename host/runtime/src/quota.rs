@@ -11,7 +11,7 @@ use heptad_model::id::TenantId;
 use heptad_model::time::span::DAY;
 use heptad_model::{Env, Millis, Origin, Tenant};
 use heptad_platform::PlatformError;
-use heptad_platform::quota::{Lot, Quota, quota_give_back, quota_lease};
+use heptad_platform::quota::{Lot, Quota, day_of, quota_give_back, quota_lease};
 use heptad_store::{Store, StoreError, Tx};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
@@ -59,8 +59,8 @@ struct Counted {
 
 /// The day (UTC) of a moment, and when the next one begins.
 pub fn day(now: Millis) -> (i64, Millis) {
-    let day = now.as_millis().div_euclid(DAY);
-    (day, Millis::new((day + 1) * DAY))
+    let begun = day_of(now);
+    (begun.as_millis() / DAY, begun.plus(DAY))
 }
 
 /// How much is leased at a time.

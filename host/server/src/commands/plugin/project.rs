@@ -112,7 +112,7 @@ pub(crate) fn build(args: &ProjectArgs) -> Result {
         digest: &'a str,
         size: usize,
     }
-    let Built { file, inspected, .. } = open(&args.folder)?.build().map_err(failed)?;
+    let Built { file, inspected } = open(&args.folder)?.build().map_err(failed)?;
     let report = Report { file: &file, digest: &inspected.digest, size: inspected.size };
     args.output.print(&report, |report| {
         format!("built {}, {} bytes, digest {}", report.file.display(), report.size, report.digest)
