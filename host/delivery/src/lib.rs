@@ -12,6 +12,7 @@
 //! To add a kind of receiver: a file like `plugin` and `webhook`, its arms in `receiver`.
 
 mod acks;
+mod filled;
 mod holdings;
 mod observe;
 mod outbound;
@@ -41,6 +42,9 @@ use heptad_store::Store;
 use heptad_webhook::Sender;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+
+pub use crate::filled::filled;
+pub use crate::tenants::caused;
 
 use crate::acks::Acks;
 use crate::holdings::Holdings;

@@ -37,7 +37,7 @@ impl Tenants {
 }
 
 /// The same context for what an event leads to.
-pub(crate) fn caused(ctx: &Ctx, event: &Event) -> Ctx {
+pub fn caused(ctx: &Ctx, event: &Event) -> Ctx {
     let request = RequestId::generate(&ctx.env);
     let cause = Some(Cause { event: event.id, correlation: event.correlation, depth: event.depth });
     let trace = event.traceparent.as_deref().and_then(|text| text.parse().ok());

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use heptad_capabilities::CapabilityError;
-use heptad_capabilities::members::customer_get;
 use heptad_model::event::MAX_DEPTH;
-use heptad_model::event_type::Fill;
-use heptad_model::id::{CustomerId, DeadLetterId, DeliveryId, ReplayId, TenantId};
+use heptad_model::id::{DeadLetterId, DeliveryId, ReplayId, TenantId};
 use heptad_model::time::span::{HOUR, SECOND};
-use heptad_model::{Ctx, Event, EventType, Filter, Millis};
+use heptad_model::{Ctx, Event, Filter, Millis};
 use heptad_platform::PlatformError;
 use heptad_platform::delivery::dead_letter::{DeadLetter, DeadLetterState, dead_letter_put};
 use heptad_platform::delivery::event::event_causes;
@@ -16,10 +13,11 @@ use heptad_platform::delivery::lane::{Advance, DueLane, Fence, Lane, lane_events
 use heptad_platform::delivery::log::{Delivery as Attempt, DeliveryOutcome, deliveries_put};
 use heptad_platform::delivery::subscription::{Subscription, subscription_get, subscription_listens};
 use heptad_platform::notice::{Audience, NoticeIn, NoticeKind, notice_post};
-use heptad_store::{OpenTx, REPLAY_PREFIX, StoreError, Tx};
+use heptad_store::{OpenTx, REPLAY_PREFIX, Tx};
 use serde_json::json;
 
 use crate::acks::{Ack, acknowledge};
+use crate::filled::filled;
 use crate::receiver::{Receiver, Then, Told, ToldAs, Took};
 use crate::tenants::caused;
 use crate::turn::Turn;
@@ -110,14 +108,6 @@ async fn run(shared: &Shared, tenant: TenantId, due: &DueLane, turn: &Turn) -> R
         }
     }
     Ok(true)
-}
-
-/// Reading a customer fails for no reason but the database.
-fn as_platform(error: CapabilityError) -> PlatformError {
-    match error {
-        CapabilityError::Store(error) => error.into(),
-        other => PlatformError::Store(StoreError::Schema(other.to_string())),
-    }
 }
 
 /// How a run ended.
@@ -234,37 +224,13 @@ impl Run<'_> {
             gap: self.lane.gap,
             replayed: self.replay().is_some(),
         };
-        let event = self.filled(event).await?;
+        let event = match self.receiver.sees_profiles() {
+            true => filled(&self.shared.store, &self.ctx, event).await?,
+            false => event.clone(),
+        };
         let told = self.receiver.tell(self.shared, &ctx, &event, &how, self.turn).await?;
         steps::reached("handled");
         Ok(told)
-    }
-
-    /// The event with what is personal in it, as far as the receiver may see it and it is still there.
-    async fn filled(&self, event: &Event) -> Result<Event, PlatformError> {
-        let mut event = event.clone();
-        let fill = EventType::parse(&event.kind).and_then(|kind| kind.row().fill);
-        if fill == Some(Fill::Profile)
-            && self.receiver.sees_profiles()
-            && let Some(id) = event.data["customer"].as_str().and_then(|id| CustomerId::parse(id).ok())
-        {
-            let get = async |mut tx: Tx| match customer_get(&mut tx, id).await {
-                Ok(customer) => Ok(Some(customer)),
-                Err(CapabilityError::NotFound(_)) => Ok(None),
-                Err(error) => Err(error),
-            };
-            let customer = self.shared.store.read(&self.ctx, get).await.map_err(as_platform)?;
-            if let Some(customer) = customer {
-                let mut profile = json!({});
-                for (name, value) in [("name", customer.name), ("email", customer.email), ("phone", customer.phone)] {
-                    if let Some(value) = value {
-                        profile[name] = value.into();
-                    }
-                }
-                event.data["profile"] = profile;
-            }
-        }
-        Ok(event)
     }
 
     fn replay(&self) -> Option<ReplayId> {

@@ -1,10 +1,14 @@
 //! What publishing would refuse, and what a merchant would wonder about, found before: each with the line of `plugin.toml`
 //! to change.
 
+use heptad_model::manifest::ManifestError;
 use heptad_model::permission::{FREE, Permission};
 use heptad_model::{Locale, Manifest};
+use heptad_runtime::{PackageError, RuntimeError};
 
-use crate::project::{Built, Project};
+use crate::lines::line_of;
+use crate::project::{Built, Project, ProjectError};
+use crate::scenario::Report;
 
 /// Something that is to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +21,7 @@ pub struct Finding {
     pub line: Option<usize>,
 }
 
-/// Everything that is to be changed; nothing where the plugin may be published.
+/// Everything that is to be changed in a plugin that was built; nothing where it may be published.
 pub fn check(project: &Project, built: &Built) -> Vec<Finding> {
     let Project { text, manifest, .. } = project;
     let mut findings = unused_permissions(text, manifest, &built.inspected.imports);
@@ -25,9 +29,55 @@ pub fn check(project: &Project, built: &Built) -> Vec<Finding> {
     findings
 }
 
-/// The line, from 1, of the first place where all these texts stand in one line.
-fn line_of(text: &str, parts: &[&str]) -> Option<usize> {
-    text.lines().position(|line| parts.iter().all(|part| line.contains(part))).map(|at| at + 1)
+/// What an upload would refuse, where that is why a project cannot be opened or packed; else the error itself.
+pub fn refusal(text: &str, error: ProjectError) -> Result<Finding, ProjectError> {
+    match error {
+        ProjectError::Manifest { error, .. } => Ok(of_package(text, &PackageError::Manifest(error))),
+        ProjectError::Package(error) => Ok(of_package(text, &error)),
+        error => Err(error),
+    }
+}
+
+/// What an upload would refuse only when it compiles the plugin and tries it.
+pub fn refused(text: &str, error: &RuntimeError) -> Finding {
+    match error {
+        RuntimeError::Package(error) => of_package(text, error),
+        error => Finding { code: error.code(), message: error.to_string(), line: line_of(text, "points") },
+    }
+}
+
+/// Calls that answer otherwise when all is the same: whoever replays them would find another price.
+pub fn differing(first: &[Report], second: &[Report]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (one, other) in first.iter().zip(second) {
+        let fuel = |report: &Report| report.calls.iter().map(|call| call.fuel.used).collect::<Vec<_>>();
+        if one.seen == other.seen && fuel(one) == fuel(other) {
+            continue;
+        }
+        let step = one.seen.iter().zip(&other.seen).position(|(one, other)| one != other);
+        let place = step.map_or_else(String::new, |step| format!(" in step {}", step + 1));
+        let name = &one.scenario;
+        findings.push(Finding {
+            code: "not-deterministic",
+            message: format!(
+                "two runs of the scenario `{name}` differ{place}: let the plugin depend on what the host gives it alone"
+            ),
+            line: None,
+        });
+    }
+    findings
+}
+
+fn of_package(text: &str, error: &PackageError) -> Finding {
+    let path = match error {
+        PackageError::Manifest(ManifestError::Field { field, .. }) => field.as_str(),
+        PackageError::Manifest(ManifestError::Contract { .. }) | PackageError::ContractVersion(_) => "contract",
+        PackageError::PermissionNotAsked { .. } => "permissions",
+        PackageError::PointNotExported { .. } | PackageError::ExportNotListed(_) => "points",
+        PackageError::MemoryTooLarge { .. } => "memory_mib",
+        _ => "",
+    };
+    Finding { code: error.code(), message: error.to_string(), line: line_of(text, path) }
 }
 
 /// Permissions that open nothing which the plugin uses: functions that it imports, events that it hears of, and what
@@ -52,7 +102,7 @@ fn unused_permissions(text: &str, manifest: &Manifest, imports: &[String]) -> Ve
         Finding {
             code: "permission-not-used",
             message: format!("the plugin asks for `{name}` and uses nothing that it opens: remove it"),
-            line: line_of(text, &["name", &format!("\"{name}\"")]),
+            line: line_of(text, &format!("permissions.{name}.name")),
         }
     };
     idle.map(finding).collect()
@@ -70,7 +120,7 @@ fn languages(text: &str, manifest: &Manifest) -> Vec<Finding> {
             findings.push(Finding {
                 code: "sentence-missing",
                 message: format!("`{key}` stands in {tag} and not in {other}: add it to [locales.{other}.messages]"),
-                line: line_of(text, &[&format!("[locales.{other}.messages]")]).or_else(|| line_of(text, &[key])),
+                line: line_of(text, &format!("locales.{other}.messages")),
             });
         }
     }

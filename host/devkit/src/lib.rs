@@ -2,10 +2,13 @@
 //! of the binary.
 //!
 //! [`scaffold`] begins a project, with the SDK that [`vendor`] puts into it; [`project`] finds a project and builds it;
-//! [`check`] finds what publishing would refuse, and says which line to change.
+//! [`check`] finds what publishing would refuse, and says which line to change; [`scenario`] tries the plugin in shops of its
+//! own.
 
 pub mod check;
 mod embedded;
+mod lines;
 pub mod project;
 pub mod scaffold;
+pub mod scenario;
 pub mod vendor;

@@ -92,16 +92,18 @@ impl ProjectError {
 }
 
 impl Project {
+    /// The text of the manifest in a folder.
+    pub fn text(folder: &Path) -> Result<String, ProjectError> {
+        let file = folder.join(MANIFEST);
+        fs::read_to_string(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => ProjectError::NoManifest(folder.to_owned()),
+            _ => ProjectError::Io { file, error },
+        })
+    }
+
     /// The project in a folder.
     pub fn open(folder: &Path) -> Result<Self, ProjectError> {
-        let file = folder.join(MANIFEST);
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(ProjectError::NoManifest(folder.to_owned()));
-            }
-            Err(error) => return Err(ProjectError::Io { file, error }),
-        };
+        let (file, text) = (folder.join(MANIFEST), Self::text(folder)?);
         let manifest = Manifest::from_toml(&text).map_err(|error| ProjectError::Manifest { file, error })?;
         Ok(Self { folder: folder.to_owned(), text, manifest })
     }
@@ -109,6 +111,14 @@ impl Project {
     /// Where what is built goes.
     pub fn target(&self) -> PathBuf {
         self.folder.join("target").join(format!("{}.wasm", self.manifest.name))
+    }
+
+    /// Where tools keep what they make on the way: `CARGO_TARGET_DIR`, or `target` in the project.
+    pub fn scratch(&self) -> PathBuf {
+        match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => self.folder.join(folder),
+            None => self.folder.join("target"),
+        }
     }
 
     /// Compiles the sources, packs the component with its manifest, and writes the plugin. What the tools say goes to
@@ -130,10 +140,6 @@ impl Project {
     /// Compiles a crate; the component's file.
     fn cargo(&self) -> Result<PathBuf, ProjectError> {
         const ARGUMENTS: [&str; 4] = ["build", "--release", "--target", TARGET];
-        let target = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(folder) => self.folder.join(folder),
-            None => self.folder.join("target"),
-        };
         let mut cargo = Command::new("cargo");
         cargo.args(ARGUMENTS).current_dir(&self.folder);
         cargo.stdin(Stdio::null()).stdout(Stdio::null());
@@ -142,6 +148,6 @@ impl Project {
             return Err(ProjectError::Failed(format!("cargo {}", ARGUMENTS.join(" "))));
         }
         let name = self.manifest.name.replace('-', "_");
-        Ok(target.join(TARGET).join("release").join(format!("{name}.wasm")))
+        Ok(self.scratch().join(TARGET).join("release").join(format!("{name}.wasm")))
     }
 }

@@ -8,6 +8,7 @@ use heptad_model::manifest::CONTRACT;
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::embedded;
+use crate::scenario::FOLDER;
 use crate::vendor::{self, write};
 
 /// What a project is to be.
@@ -122,6 +123,11 @@ pub fn create(folder: &Path, wish: &Wish) -> Result<(), ScaffoldError> {
         let source = embedded::text(&format!("sdk/templates/{language}/points/{module}"));
         write(&folder.join("src").join(module), filled(source, wish, &kinds).as_bytes())?;
     }
+    for kind in &kinds {
+        let file = format!("{}.toml", kind.name());
+        let scenario = filled(embedded::text(&format!("sdk/templates/scenarios/{file}")), wish, &kinds);
+        write(&folder.join(FOLDER).join(file), scenario.as_bytes())?;
+    }
     write(&folder.join("plugin.toml"), manifest.as_bytes())?;
     vendor::vendor(folder)?;
     Ok(())
@@ -143,6 +149,8 @@ fn filled(template: &str, wish: &Wish, kinds: &[Kind]) -> String {
     let points: Vec<String> = wish.points.iter().map(|point| format!("\"{}\"", point.name())).collect();
     let modules: String = kinds.iter().map(|kind| format!("mod {};\n", kind.name())).collect();
     let exports: Vec<&str> = kinds.iter().map(|kind| kind.export()).collect();
+    // Who serves both points of discounts gives the template's ten percent twice.
+    let discounts = wish.points.iter().filter(|point| Kind::of(**point) == Kind::Discount).count();
     template
         .replace("{{name}}", &wish.name)
         .replace("{{publisher}}", &wish.publisher)
@@ -150,6 +158,7 @@ fn filled(template: &str, wish: &Wish, kinds: &[Kind]) -> String {
         .replace("{{points}}", &format!("[{}]", points.join(", ")))
         .replace("{{modules}}", &modules)
         .replace("{{exports}}", &exports.join(", "))
+        .replace("{{after}}", if discounts > 1 { "16200" } else { "18000" })
 }
 
 /// `plugin.toml`: the base, and what each kind of point adds.

@@ -242,7 +242,7 @@ impl Manifest {
         if !is_version(&self.version) {
             return Err(field("version", "three numbers with points between them, such as 1.2.0"));
         }
-        if self.license.is_empty() || self.license.len() > 128 {
+        if self.license.len() > 128 || spdx::Expression::parse(&self.license).is_err() {
             return Err(field("license", "an SPDX expression of at most 128 bytes, such as Apache-2.0"));
         }
         if self.points.is_empty() {

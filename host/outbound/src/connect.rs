@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -147,10 +147,11 @@ impl Target {
     }
 }
 
-/// A connection, with TLS or without.
+/// A connection, with TLS or without, or one that does not leave the process.
 pub(crate) enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Staged(DuplexStream),
 }
 
 impl AsyncRead for Io {
@@ -158,6 +159,7 @@ impl AsyncRead for Io {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_read(cx, buffer),
             Self::Tls(io) => Pin::new(io).poll_read(cx, buffer),
+            Self::Staged(io) => Pin::new(io).poll_read(cx, buffer),
         }
     }
 }
@@ -167,6 +169,7 @@ impl AsyncWrite for Io {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_write(cx, bytes),
             Self::Tls(io) => Pin::new(io).poll_write(cx, bytes),
+            Self::Staged(io) => Pin::new(io).poll_write(cx, bytes),
         }
     }
 
@@ -174,6 +177,7 @@ impl AsyncWrite for Io {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_flush(cx),
             Self::Tls(io) => Pin::new(io).poll_flush(cx),
+            Self::Staged(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
@@ -181,6 +185,7 @@ impl AsyncWrite for Io {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
             Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
+            Self::Staged(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 }

@@ -14,6 +14,7 @@ mod body;
 mod connect;
 mod error;
 mod resolve;
+mod stage;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,9 +34,10 @@ pub use address::{Range, Ranges, Refused};
 pub use body::AnswerBody;
 pub use error::{RootsError, SendError};
 pub use resolve::{Resolve, Resolving, SystemResolver};
+pub use stage::Stage;
 
 use body::Driver;
-use connect::Target;
+use connect::{Io, Target};
 
 /// An error of a body that is sent.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -122,6 +124,8 @@ pub struct Outbound {
     allowed: Arc<Ranges>,
     resolver: Arc<dyn Resolve>,
     tls: TlsConnector,
+    /// Stands in for the network, where nothing leaves this machine.
+    stage: Option<Arc<dyn Stage>>,
 }
 
 impl std::fmt::Debug for Outbound {
@@ -139,7 +143,12 @@ impl Outbound {
 
     /// The same, with names resolved by another one than the system.
     pub fn with_resolver(allowed: Ranges, roots: &[u8], resolver: Arc<dyn Resolve>) -> Result<Self, RootsError> {
-        Ok(Self { allowed: Arc::new(allowed), resolver, tls: connect::tls(roots)? })
+        Ok(Self { allowed: Arc::new(allowed), resolver, tls: connect::tls(roots)?, stage: None })
+    }
+
+    /// No network at all: every connection, whatever its host, goes to the stage.
+    pub fn staged(stage: Arc<dyn Stage>) -> Result<Self, RootsError> {
+        Ok(Self { stage: Some(stage), ..Self::new(Ranges::NONE, b"")? })
     }
 
     /// Whether a request could go to this address at all, as far as its text tells: its form, and the address where the
@@ -206,7 +215,12 @@ impl Outbound {
         let until = begun + bounds.total;
         let target = Target::of(request.uri())?;
         prepare(&mut request, &target, bounds.head_bytes)?;
-        let connecting = target.connect(&*self.resolver, &self.allowed, &self.tls, bounds.connect);
+        let connecting = async {
+            match &self.stage {
+                Some(stage) => stage.connect(&target.name()).map(Io::Staged).map_err(SendError::Connect),
+                None => target.connect(&*self.resolver, &self.allowed, &self.tls, bounds.connect).await,
+            }
+        };
         let io = within(until.min(begun + bounds.connect), "to connect", connecting).await??;
         let handshake = http1::Builder::new()
             .max_headers(HEADERS)

@@ -71,6 +71,9 @@ impl Runtime {
     /// Meters a call, and tells breaker and people of it; the call, if there was one.
     pub(crate) fn note(&self, request: &Request<'_>, trace: &CallTrace, ran: Option<Ran<'_>>) -> Option<Call> {
         self.count(request, trace);
+        if let Some(listener) = self.listener.get() {
+            listener(trace, ran.as_ref().map(|ran| ran.budget));
+        }
         let Ran { call, budget, allowed } = ran?;
         if !trace.log.is_empty() {
             self.reporter.logged(request.ctx.tenant(), trace);

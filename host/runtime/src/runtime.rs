@@ -1,12 +1,12 @@
 //! The runtime: what the rest of the host sees of the sandbox.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use heptad_capabilities::extensions::{
-    Answer, CartView, Denial, Extensions, ExtensionsUnavailable, Operation, Outcome, Serving, TooBusy, Turn,
+    Answer, CallTrace, CartView, Denial, Extensions, ExtensionsUnavailable, Operation, Outcome, Serving, TooBusy, Turn,
 };
 use heptad_model::id::{InstallId, TenantId, VersionId};
 use heptad_model::{Ctx, Currency, Env, Limits, Locale, Origin, Point, Tenant};
@@ -156,7 +156,12 @@ pub struct Runtime {
     outbound_quotas: Arc<Quotas>,
     /// This process has made a change that others keep in memory.
     changed: Notify,
+    /// Hears of each call.
+    pub(crate) listener: OnceLock<Listener>,
 }
+
+/// Hears of a call when it has ended, with the budget that it had; `None` where the plugin was not called.
+type Listener = Box<dyn Fn(&CallTrace, Option<Budget>) + Send + Sync>;
 
 impl Runtime {
     /// Starts the engine and reads the generation of the installs once.
@@ -201,6 +206,7 @@ impl Runtime {
             route_slots: Admission::new(ROUTES),
             breakers,
             changed: Notify::new(),
+            listener: OnceLock::new(),
         };
         runtime.installs.refresh(&runtime.env).await?;
         Ok(Arc::new(runtime))
@@ -225,6 +231,11 @@ impl Runtime {
     /// Writes now what waits to be written: the last act of a clean stop.
     pub async fn flush(&self) {
         tokio::join!(self.reporter.flush(), self.quotas.give_back(), self.outbound_quotas.give_back());
+    }
+
+    /// Has the listener hear of each call from now on; there is one at most.
+    pub fn on_calls(&self, listener: impl Fn(&CallTrace, Option<Budget>) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
     }
 
     /// Takes note of a change that this process just made, and lets those know who wait for [`Runtime::changed`].

@@ -89,6 +89,8 @@ pub(crate) fn run(cli: Cli) -> Result {
     let Cli { global, command } = cli;
     match command {
         Command::Plugin(PluginCommand::Replay(args)) => wait(async { replay::run(&Base::load(global)?, args).await }),
+        Command::Plugin(PluginCommand::Test(args)) => wait(plugin::test::run(args)),
+        Command::Plugin(PluginCommand::Check(args)) => wait(plugin::check::run(args)),
         Command::Plugin(command) => plugin::run(command),
         Command::Config(command) => config::run(global.config.as_deref(), &command),
         Command::Licenses(args) => licenses::run(&args),

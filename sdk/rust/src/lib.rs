@@ -75,6 +75,8 @@ mod host;
 pub mod money;
 mod outbound;
 pub mod points;
+#[cfg(not(target_family = "wasm"))]
+mod scenarios;
 mod settings;
 #[cfg(target_family = "wasm")]
 mod streams;
@@ -111,6 +113,8 @@ pub use points::discount::{Candidate, Discount, DiscountPoint, Operation, Strate
 pub use points::event_handler::{Delivery, Event, EventHandler};
 pub use points::incoming_handler::{HttpHandler, Request, Response};
 pub use points::schedule_handler::{Due, ScheduleHandler};
+#[cfg(not(target_family = "wasm"))]
+pub use scenarios::scenarios;
 pub use settings::{SettingsError, settings};
 
 /// The version of the contract that this SDK is built for: `contract` in `plugin.toml`.

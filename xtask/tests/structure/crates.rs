@@ -1,5 +1,5 @@
 //! Which crate may depend on which: model ← store ← {capabilities, platform} ← runtime ← {delivery, web} ← server,
-//! runtime ← devkit ← server, model ← outbound ← {runtime, webhook}, webhook ← {delivery, web}, bindings ← runtime; what partners build on never depends on the host.
+//! delivery ← devkit ← server, model ← outbound ← {runtime, webhook}, webhook ← {delivery, web}, bindings ← runtime; what partners build on never depends on the host.
 
 use toml::{Table, Value};
 
@@ -51,7 +51,18 @@ const HOST: &[(&str, &[&str])] = &[
             "heptad-webhook",
         ],
     ),
-    ("heptad-devkit", &["heptad-model", "heptad-runtime"]),
+    (
+        "heptad-devkit",
+        &[
+            "heptad-model",
+            "heptad-outbound",
+            "heptad-store",
+            "heptad-capabilities",
+            "heptad-platform",
+            "heptad-runtime",
+            "heptad-delivery",
+        ],
+    ),
     (
         "heptad-server",
         &[

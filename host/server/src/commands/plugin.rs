@@ -1,7 +1,9 @@
 //! `heptad plugin`: projects of plugins ([`project`]), and their files: a component becomes a plugin, and a plugin says what
 //! it is.
 
+pub(crate) mod check;
 mod project;
+pub(crate) mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use heptad_runtime::{Inspected, PackageError};
 use serde::Serialize;
 
 use self::project::{NewArgs, ProjectArgs, VendorArgs};
+use self::test::TestArgs;
 use crate::commands::replay::ReplayArgs;
 use crate::error::{CliError, Explain as _, Kind, Result};
 use crate::output::Output;
@@ -24,6 +27,8 @@ pub(crate) enum PluginCommand {
     Build(ProjectArgs),
     /// Compile a project and say what publishing would refuse, with the line of plugin.toml to change
     Check(ProjectArgs),
+    /// Run a project's scenarios (`tests/*.toml`), each in a shop of its own, and print what the calls used of their limits
+    Test(TestArgs),
     /// Renew the SDK in a project's folder by that of this program
     Vendor(VendorArgs),
     /// Put a manifest into a component, which makes it a plugin; the component's code stays as it is
@@ -57,16 +62,15 @@ struct Report<'a> {
     manifest: &'a Manifest,
 }
 
-/// Runs a command on files; `replay`, which needs the database, is run by [`super::replay`].
+/// Runs a command on files; `replay`, which needs the database, is run by [`super::replay`], `check` by [`check`] and `test` by [`test`].
 pub(crate) fn run(command: PluginCommand) -> Result {
     match command {
         PluginCommand::New(args) => project::new(&args),
         PluginCommand::Build(args) => project::build(&args),
-        PluginCommand::Check(args) => project::check(&args),
         PluginCommand::Vendor(args) => project::vendor(&args),
         PluginCommand::Pack { file, manifest, target } => pack(&file, &manifest, &target),
         PluginCommand::Inspect { file, output } => inspect(&file, output),
-        PluginCommand::Replay(_) => Ok(()),
+        PluginCommand::Replay(_) | PluginCommand::Check(_) | PluginCommand::Test(_) => Ok(()),
     }
 }
 

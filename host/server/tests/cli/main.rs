@@ -16,6 +16,7 @@ mod migrate;
 mod plugin;
 mod projects;
 mod replay;
+mod scenarios;
 mod serve;
 mod servers;
 mod support;

@@ -1,5 +1,6 @@
 //! Projects of plugins, in a folder that knows nothing of this repository.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,6 +16,7 @@ fn target() -> String {
 fn cargo(folder: &Path, arguments: &[&str]) {
     let mut cargo = Command::new("cargo");
     cargo.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", target()).env("CARGO_NET_OFFLINE", "true");
+    cargo.env("HEPTAD_BIN", env!("CARGO_BIN_EXE_heptad"));
     let done = cargo.output().unwrap();
     assert!(
         done.status.success(),
@@ -43,11 +45,11 @@ fn a_new_project_passes_its_tests_and_may_be_published() {
 
     // What is asked for in vain, and a sentence in one language, are found with their lines.
     let manifest = folder.join("plugin.toml");
-    let text = std::fs::read_to_string(&manifest).unwrap();
+    let text = fs::read_to_string(&manifest).unwrap();
     let wish = "[[permissions]]\nname = \"members.tier.read\"\npurpose = { zh-CN = \"等级\", en = \"Tiers\" }\n";
     let english = "[locales.en.messages]\n\"only-here\" = \"Hello\"";
     let changed = format!("{}\n{wish}", text.replace("[locales.en.messages]", english));
-    std::fs::write(&manifest, &changed).unwrap();
+    fs::write(&manifest, &changed).unwrap();
     let line = changed.lines().position(|line| line.contains("members.tier.read")).unwrap() + 1;
     let found = heptad.run(&["plugin", "check", &path]).ended(2);
     assert!(found.stdout.contains(&format!("plugin.toml:{line}: ")), "{}", found.stdout);
@@ -56,6 +58,25 @@ fn a_new_project_passes_its_tests_and_may_be_published() {
         "{}",
         found.stdout
     );
+
+    // What an upload would refuse is found with its line, too.
+    for (from, to, code, line) in [
+        ("license = \"LicenseRef-Proprietary\"", "license = \"Free of charge\"", "invalid-manifest", "license"),
+        ("contract = \"0.1\"", "contract = \"0.9\"", "contract-version", "contract"),
+        ("\"schedule.run\", ", "", "invalid-manifest", "[[schedules]]"),
+        ("\"discount.lines\", \"discount.order\", ", "", "export-not-listed", "points"),
+    ] {
+        assert!(text.contains(from), "{from} in {text}");
+        let changed = text.replace(from, to);
+        fs::write(&manifest, &changed).unwrap();
+        let number = changed.lines().position(|text| text.starts_with(line)).unwrap() + 1;
+        let found = heptad.run(&["plugin", "check", &path]).ended(2);
+        let said = found
+            .stdout
+            .lines()
+            .any(|said| said.starts_with(&format!("plugin.toml:{number}: ")) && said.ends_with(&format!("[{code}]")));
+        assert!(said, "{from}: {}", found.stdout);
+    }
 }
 
 #[test]

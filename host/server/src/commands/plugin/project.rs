@@ -1,9 +1,7 @@
-//! `heptad plugin new`, `build` and `check`: a project on the maker's own machine.
+//! `heptad plugin new`, `build` and `vendor`: a project on the maker's own machine.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use heptad_devkit::check::{Finding, check as findings};
 use heptad_devkit::project::{Built, Project, ProjectError};
 use heptad_devkit::scaffold::{self, Language, ScaffoldError, Wish};
 use heptad_devkit::vendor;
@@ -44,9 +42,9 @@ pub(crate) struct VendorArgs {
 pub(crate) struct ProjectArgs {
     /// The folder of the project
     #[arg(default_value = ".")]
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     #[command(flatten)]
-    output: Output,
+    pub(super) output: Output,
 }
 
 /// A language on the command line.
@@ -119,42 +117,11 @@ pub(crate) fn build(args: &ProjectArgs) -> Result {
     })
 }
 
-/// Builds a project and says what publishing would refuse.
-pub(crate) fn check(args: &ProjectArgs) -> Result {
-    #[derive(Serialize)]
-    struct Report {
-        findings: Vec<Row>,
-    }
-    #[derive(Serialize)]
-    struct Row {
-        code: &'static str,
-        message: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        line: Option<usize>,
-    }
-    let project = open(&args.folder)?;
-    let built = project.build().map_err(failed)?;
-    let row = |Finding { code, message, line }: Finding| Row { code, message, line };
-    let report = Report { findings: findings(&project, &built).into_iter().map(row).collect() };
-    args.output.print(&report, |report| {
-        let mut text = String::new();
-        for Row { code, message, line } in &report.findings {
-            let place = line.map(|line| format!("plugin.toml:{line}: ")).unwrap_or_default();
-            let _ = writeln!(text, "{place}{message} [{code}]");
-        }
-        if text.is_empty() { "nothing to change: it may be published".to_owned() } else { text }
-    })?;
-    match report.findings.len() {
-        0 => Ok(()),
-        many => Err(CliError::new(Kind::Input, format!("{many} to change before it is published"))),
-    }
-}
-
-fn open(folder: &Path) -> Result<Project> {
+pub(super) fn open(folder: &Path) -> Result<Project> {
     Project::open(folder).map_err(failed)
 }
 
-fn failed(error: ProjectError) -> CliError {
+pub(super) fn failed(error: ProjectError) -> CliError {
     let kind = match error {
         ProjectError::Tool { .. } | ProjectError::Io { .. } => Kind::Failure,
         _ => Kind::Input,
