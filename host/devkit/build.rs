@@ -5,7 +5,16 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What the maker of a plugin gets: folders, and single files.
-const SOURCES: &[&str] = &["Cargo.toml", "sdk/rust/Cargo.toml", "sdk/rust/src", "sdk/rust/wit", "sdk/templates", "wit"];
+const SOURCES: &[&str] = &[
+    "Cargo.toml",
+    "sdk/rust/Cargo.toml",
+    "sdk/rust/src",
+    "sdk/rust/wit",
+    "sdk/js",
+    "sdk/python",
+    "sdk/templates",
+    "wit",
+];
 
 fn main() -> io::Result<()> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(name.to_owned()));

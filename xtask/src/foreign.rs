@@ -186,7 +186,7 @@ fn copy_wit(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Does `work` unless the stamp tells that it was done on the same inputs; files or folders, read whole.
-fn unless_done(stamp: &Path, inputs: &[PathBuf], work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn unless_done(stamp: &Path, inputs: &[PathBuf], work: impl FnOnce() -> Result<()>) -> Result<()> {
     let mut hasher = DefaultHasher::new();
     for input in inputs {
         hash(input, &mut hasher)?;
@@ -211,7 +211,7 @@ fn hash(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
 }
 
 /// The entries of a folder in the order of their names.
-fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

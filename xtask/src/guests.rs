@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::foreign;
 use crate::process;
+use crate::projects;
 use crate::setup::{self, Mode, Purpose};
 use crate::workspace::{GUEST_PROFILE, GUEST_TARGET, Workspace};
 
@@ -44,7 +45,7 @@ pub(crate) fn build_catalog(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     build_rust(workspace, &guests)
 }
 
-/// Builds and packs the tests' guests, in whatever language, and installs what else of others the tests run; `heptad` must
+/// Builds and packs the tests' guests and the examples that are not in Rust, and installs what else of others the tests run; `heptad` must
 /// have been built.
 pub(crate) fn build_test_guests(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(TEST_GUESTS);
@@ -52,6 +53,7 @@ pub(crate) fn build_test_guests(workspace: &Workspace) -> Result<()> {
     for (guest, component) in foreign::build(workspace, &folder)? {
         pack(workspace, &guest, &component)?;
     }
+    projects::build(workspace)?;
     foreign::verifier(workspace)
 }
 

@@ -14,6 +14,7 @@ mod image;
 mod nats;
 mod postgres;
 mod process;
+mod projects;
 mod rolling;
 mod scratch;
 mod setup;

@@ -34,6 +34,9 @@ pub fn refusal(text: &str, error: ProjectError) -> Result<Finding, ProjectError>
     match error {
         ProjectError::Manifest { error, .. } => Ok(of_package(text, &PackageError::Manifest(error))),
         ProjectError::Package(error) => Ok(of_package(text, &error)),
+        ProjectError::NotAsked { interface, permission } => {
+            Ok(of_package(text, &PackageError::PermissionNotAsked { function: interface, permission }))
+        }
         error => Err(error),
     }
 }

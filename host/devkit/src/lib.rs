@@ -5,10 +5,14 @@
 //! [`check`] finds what publishing would refuse, and says which line to change; [`scenario`] tries the plugin in shops of its
 //! own.
 
+mod build;
 pub mod check;
 mod embedded;
+pub mod language;
 mod lines;
 pub mod project;
 pub mod scaffold;
 pub mod scenario;
+mod typescript;
 pub mod vendor;
+mod world;

@@ -1,17 +1,17 @@
 //! A project of a plugin: found by its `plugin.toml`, built by the tools of its language, and packed.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::{fs, io};
 
+use heptad_model::Permission;
 use heptad_model::manifest::{Manifest, ManifestError};
-use heptad_runtime::PackageError;
-use heptad_runtime::{Inspected, package};
+use heptad_runtime::{Inspected, PackageError, package};
+
+use crate::build::build;
+use crate::language::Language;
 
 /// The name of a project's manifest.
 pub const MANIFEST: &str = "plugin.toml";
-/// What Rust compiles to.
-const TARGET: &str = "wasm32-wasip2";
 
 /// A folder with a plugin's sources.
 #[derive(Debug, Clone)]
@@ -48,19 +48,29 @@ pub enum ProjectError {
         error: ManifestError,
     },
     /// Not a language that is known here.
-    #[error("the sources in {} are in no known language: there is no Cargo.toml", .0.display())]
+    #[error("the sources in {} are in no known language: there is no Cargo.toml, package.json or requirements.txt", .0.display())]
     UnknownLanguage(PathBuf),
     /// A tool does not start.
     #[error("cannot start `{tool}`: {error}")]
     Tool {
         /// The tool.
-        tool: &'static str,
+        tool: String,
         /// Why.
         error: io::Error,
     },
     /// A tool ended with a failure, and has said why.
     #[error("`{0}` failed")]
     Failed(String),
+    /// The sources import what the manifest does not ask for.
+    #[error(
+        "the sources import `{interface}` but the manifest does not ask for `{permission}`: add [[permissions]] name = \"{permission}\""
+    )]
+    NotAsked {
+        /// The interface.
+        interface: String,
+        /// The permission that opens it.
+        permission: Permission,
+    },
     /// The tool has made nothing where it should be.
     #[error("the build made no component: {} is not there", .0.display())]
     NoComponent(PathBuf),
@@ -82,7 +92,11 @@ impl ProjectError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoManifest(_) => Some("begin a project by `heptad plugin new NAME`, or name its folder"),
-            Self::Tool { tool: "cargo", .. } => Some("install Rust: https://rustup.rs"),
+            Self::Tool { tool, .. } if tool == "cargo" => Some("install Rust: https://rustup.rs"),
+            Self::Tool { tool, .. } if tool == "componentize-py" => {
+                Some("python3 -m venv .venv && .venv/bin/pip install -r requirements.txt")
+            }
+            Self::Tool { .. } => Some("npm install"),
             Self::Failed(command) if command.starts_with("cargo") => {
                 Some("if the target is missing: rustup target add wasm32-wasip2")
             }
@@ -108,6 +122,11 @@ impl Project {
         Ok(Self { folder: folder.to_owned(), text, manifest })
     }
 
+    /// The language of the sources.
+    pub fn language(&self) -> Result<Language, ProjectError> {
+        Language::of(&self.folder).ok_or_else(|| ProjectError::UnknownLanguage(self.folder.clone()))
+    }
+
     /// Where what is built goes.
     pub fn target(&self) -> PathBuf {
         self.folder.join("target").join(format!("{}.wasm", self.manifest.name))
@@ -124,30 +143,11 @@ impl Project {
     /// Compiles the sources, packs the component with its manifest, and writes the plugin. What the tools say goes to
     /// standard error.
     pub fn build(&self) -> Result<Built, ProjectError> {
-        if !self.folder.join("Cargo.toml").is_file() {
-            return Err(ProjectError::UnknownLanguage(self.folder.clone()));
-        }
-        let component = self.cargo()?;
-        let bytes = fs::read(&component).map_err(|_| ProjectError::NoComponent(component))?;
-        let bytes = package::pack(&bytes, &self.manifest)?;
+        let bytes = package::pack(&build(self)?, &self.manifest)?;
         let inspected = package::inspect(&bytes)?;
         let file = self.target();
         let written = fs::create_dir_all(self.folder.join("target")).and_then(|()| fs::write(&file, &bytes));
         written.map_err(|error| ProjectError::Io { file: file.clone(), error })?;
         Ok(Built { file, inspected })
-    }
-
-    /// Compiles a crate; the component's file.
-    fn cargo(&self) -> Result<PathBuf, ProjectError> {
-        const ARGUMENTS: [&str; 4] = ["build", "--release", "--target", TARGET];
-        let mut cargo = Command::new("cargo");
-        cargo.args(ARGUMENTS).current_dir(&self.folder);
-        cargo.stdin(Stdio::null()).stdout(Stdio::null());
-        let status = cargo.status().map_err(|error| ProjectError::Tool { tool: "cargo", error })?;
-        if !status.success() {
-            return Err(ProjectError::Failed(format!("cargo {}", ARGUMENTS.join(" "))));
-        }
-        let name = self.manifest.name.replace('-', "_");
-        Ok(self.scratch().join(TARGET).join("release").join(format!("{name}.wasm")))
     }
 }

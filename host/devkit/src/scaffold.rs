@@ -8,6 +8,7 @@ use heptad_model::manifest::CONTRACT;
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::embedded;
+use crate::language::Language;
 use crate::scenario::FOLDER;
 use crate::vendor::{self, write};
 
@@ -22,22 +23,6 @@ pub struct Wish {
     pub language: Language,
     /// The points that it serves; at least one.
     pub points: Vec<Point>,
-}
-
-/// A language that there are templates for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// Rust.
-    Rust,
-}
-
-impl Language {
-    /// The name on the command line, and of the folder of its templates.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rust => "rust",
-        }
-    }
 }
 
 /// Why no project was made.
@@ -92,7 +77,7 @@ impl Kind {
         }
     }
 
-    /// What the SDK's macro calls it.
+    /// What the SDK for Rust calls it; the others' words are made of that.
     const fn export(self) -> &'static str {
         match self {
             Self::Discount => "discount",
@@ -100,6 +85,19 @@ impl Kind {
             Self::Event => "event_handler",
             Self::Schedule => "schedule_handler",
             Self::Page => "http_handler",
+        }
+    }
+}
+
+impl Kind {
+    /// The name of its interface, as a class is called.
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Discount => "Discount",
+            Self::Validation => "CartValidation",
+            Self::Event => "EventHandler",
+            Self::Schedule => "ScheduleHandler",
+            Self::Page => "IncomingHandler",
         }
     }
 }
@@ -113,14 +111,14 @@ pub fn create(folder: &Path, wish: &Wish) -> Result<(), ScaffoldError> {
         return Err(ScaffoldError::NotEmpty(folder.to_owned()));
     }
     let kinds = kinds(&wish.points);
-    let language = wish.language.name();
-    for (path, bytes) in embedded::below(&format!("sdk/templates/{language}/base")) {
+    let base = format!("sdk/templates/{}/base", wish.language.name());
+    for (path, bytes) in embedded::below(&base) {
         let path = path.strip_suffix(".template").unwrap_or(path);
         write(&folder.join(path), filled(text(bytes)?, wish, &kinds).as_bytes())?;
     }
     for kind in &kinds {
-        let module = format!("{}.rs", kind.name());
-        let source = embedded::text(&format!("sdk/templates/{language}/points/{module}"));
+        let module = format!("{}.{}", kind.name(), wish.language.ending());
+        let source = embedded::text(&format!("sdk/templates/{}/points/{module}", wish.language.name()));
         write(&folder.join("src").join(module), filled(source, wish, &kinds).as_bytes())?;
     }
     for kind in &kinds {
@@ -129,7 +127,7 @@ pub fn create(folder: &Path, wish: &Wish) -> Result<(), ScaffoldError> {
         write(&folder.join(FOLDER).join(file), scenario.as_bytes())?;
     }
     write(&folder.join("plugin.toml"), manifest.as_bytes())?;
-    vendor::vendor(folder)?;
+    vendor::vendor(folder, wish.language)?;
     Ok(())
 }
 
@@ -145,10 +143,24 @@ fn kinds(points: &[Point]) -> Vec<Kind> {
     kinds
 }
 
+/// The line by which the plugin's main file takes a kind of point in.
+fn module(language: Language, kind: Kind) -> String {
+    let (name, class) = (kind.name(), kind.class());
+    match language {
+        Language::Rust => format!("mod {name};\n"),
+        Language::JavaScript | Language::TypeScript => {
+            let export = class[..1].to_lowercase() + &class[1..];
+            format!("export {{ {export} }} from \"./{name}.js\";\n")
+        }
+        Language::Python => format!("from {name} import {class}\n"),
+    }
+}
+
 fn filled(template: &str, wish: &Wish, kinds: &[Kind]) -> String {
     let points: Vec<String> = wish.points.iter().map(|point| format!("\"{}\"", point.name())).collect();
-    let modules: String = kinds.iter().map(|kind| format!("mod {};\n", kind.name())).collect();
+    let modules: String = kinds.iter().map(|kind| module(wish.language, *kind)).collect();
     let exports: Vec<&str> = kinds.iter().map(|kind| kind.export()).collect();
+    let classes: Vec<String> = kinds.iter().map(|kind| format!("\"{}\"", kind.class())).collect();
     // Who serves both points of discounts gives the template's ten percent twice.
     let discounts = wish.points.iter().filter(|point| Kind::of(**point) == Kind::Discount).count();
     template
@@ -158,6 +170,7 @@ fn filled(template: &str, wish: &Wish, kinds: &[Kind]) -> String {
         .replace("{{points}}", &format!("[{}]", points.join(", ")))
         .replace("{{modules}}", &modules)
         .replace("{{exports}}", &exports.join(", "))
+        .replace("{{classes}}", &classes.join(", "))
         .replace("{{after}}", if discounts > 1 { "16200" } else { "18000" })
 }
 
@@ -172,6 +185,9 @@ fn manifest(wish: &Wish) -> Result<String, ScaffoldError> {
     for kind in &kinds {
         let part = read(embedded::text(&format!("sdk/templates/points/{}.toml", kind.name())))?;
         merge(whole.as_table_mut(), part.as_table());
+    }
+    if let Some(mib) = wish.language.memory_mib() {
+        whole["memory_mib"] = toml_edit::value(i64::from(mib));
     }
     arrange(whole.as_table_mut());
     Ok(whole.to_string())

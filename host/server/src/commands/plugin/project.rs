@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use heptad_devkit::language::Language;
 use heptad_devkit::project::{Built, Project, ProjectError};
-use heptad_devkit::scaffold::{self, Language, ScaffoldError, Wish};
+use heptad_devkit::scaffold::{self, ScaffoldError, Wish};
 use heptad_devkit::vendor;
 use heptad_model::Point;
 use serde::Serialize;
@@ -17,8 +18,8 @@ pub(crate) struct NewArgs {
     /// The folder of the project, which is made; its last part is the plugin's name
     folder: PathBuf,
     /// The language
-    #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE")]
-    language: LanguageArg,
+    #[arg(long, default_value = "rust", value_name = "LANGUAGE", value_parser = language)]
+    language: Language,
     /// A point that the plugin serves; may be given several times
     #[arg(long = "point", default_value = "discount.order", value_name = "POINT", value_parser = point)]
     points: Vec<Point>,
@@ -47,12 +48,11 @@ pub(crate) struct ProjectArgs {
     pub(super) output: Output,
 }
 
-/// A language on the command line.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-enum LanguageArg {
-    /// Rust
-    #[default]
-    Rust,
+fn language(name: &str) -> Result<Language, String> {
+    Language::parse(name).ok_or_else(|| {
+        let known: Vec<&str> = Language::ALL.iter().map(|language| language.name()).collect();
+        format!("the languages are {}", known.join(", "))
+    })
 }
 
 fn point(name: &str) -> Result<Point, String> {
@@ -70,16 +70,16 @@ pub(crate) fn new(args: &NewArgs) -> Result {
         folder: &'a Path,
     }
     let name = args.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let LanguageArg::Rust = args.language;
     let wish = Wish {
         name: name.to_owned(),
         publisher: args.publisher.clone(),
-        language: Language::Rust,
+        language: args.language,
         points: args.points.clone(),
     };
     scaffold::create(&args.folder, &wish).map_err(not_made)?;
     args.output.print(&Made { name, folder: &args.folder }, |made| {
-        format!("made {}\n\n  cd {}\n  cargo test\n  heptad plugin check", made.name, made.folder.display())
+        let first = args.language.first_steps().join("\n  ");
+        format!("made {}\n\n  cd {}\n  {first}\n  heptad plugin test", made.name, made.folder.display())
     })
 }
 
@@ -97,7 +97,8 @@ fn not_made(error: ScaffoldError) -> CliError {
 /// Renews the SDK of a project.
 pub(crate) fn vendor(args: &VendorArgs) -> Result {
     let project = open(&args.folder)?;
-    vendor::vendor(&project.folder)
+    let language = project.language().map_err(failed)?;
+    vendor::vendor(&project.folder, language)
         .during(|| format!("cannot write {}", project.folder.join(vendor::FOLDER).display()))?;
     crate::output::line(format!("renewed {}", project.folder.join(vendor::FOLDER).display()))
 }

@@ -1,25 +1,18 @@
-//! The SDK and the contract in a project: a folder with everything that its build wants of ours.
+//! The SDK for Rust and the contract: a folder with everything that a build wants of ours.
 //!
 //! The files lie as they lie in the repository, so that what refers from one to another holds. The SDK's `Cargo.toml` takes
 //! versions from the repository's; here it stands on its own.
 
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use toml::{Table, Value};
 
+use super::write;
 use crate::embedded;
 
-/// Where the SDK lies in a project.
-pub const FOLDER: &str = "vendor/heptad";
-
-/// Puts the SDK and the contract into a project, in place of what was there.
-pub fn vendor(project: &Path) -> io::Result<()> {
-    let target = project.join(FOLDER);
-    match fs::remove_dir_all(&target) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+/// The SDK as a crate, and the contract beside it.
+pub(super) fn put(target: &Path) -> io::Result<()> {
     for folder in ["sdk/rust", "wit"] {
         for (path, bytes) in embedded::below(folder) {
             write(&target.join(folder).join(path), bytes)?;
@@ -27,13 +20,6 @@ pub fn vendor(project: &Path) -> io::Result<()> {
     }
     let alone = standalone(embedded::text("sdk/rust/Cargo.toml"), embedded::text("Cargo.toml"));
     write(&target.join("sdk/rust/Cargo.toml"), alone.map_err(io::Error::other)?.as_bytes())
-}
-
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, bytes)
 }
 
 /// A crate's `Cargo.toml` with what it takes from its workspace written out.
@@ -89,12 +75,16 @@ fn resolve(section: &mut Table, shared: &Table) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::{FOLDER, vendor};
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn the_sdk_stands_on_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        vendor(folder.path()).unwrap();
+        vendor(folder.path(), Language::Rust).unwrap();
         let sdk = folder.path().join(FOLDER).join("sdk/rust");
         let text = fs::read_to_string(sdk.join("Cargo.toml")).unwrap();
         assert!(!text.contains("workspace"), "{text}");
@@ -106,7 +96,7 @@ mod tests {
         assert!(sdk.join("../../wit/types").is_dir());
         // What an older version left is gone.
         fs::write(sdk.join("old.rs"), "").unwrap();
-        vendor(folder.path()).unwrap();
+        vendor(folder.path(), Language::Rust).unwrap();
         assert!(!sdk.join("old.rs").exists());
     }
 }

@@ -1,0 +1,12 @@
+// Some percent off, from a number of pieces on.
+import { percent, settings, text } from "@heptad/sdk";
+
+export const discount = {
+    discounts(_point, cart) {
+        const { percent: off, pieces } = settings();
+        const inCart = cart.lines.reduce((sum, line) => sum + line.quantity, 0);
+        if (inCart < pieces) return [];
+        const reason = text("pieces-off", { percent: off, pieces });
+        return [{ candidates: [{ targets: { tag: "order" }, value: percent(off), reason }], strategy: "all" }];
+    },
+};
