@@ -242,6 +242,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "no `{part}` in {text}");
         }
-        assert!(!text.contains("unknown"), "{text}");
+        assert!(!text.contains(": unknown"), "{text}");
     }
 }

@@ -79,6 +79,8 @@ pub const OF_PLATFORM: &[AuditAction] = &[
     action("tenant.limit-profile-changed", "更改商家的限额档案", "A merchant was given another limit profile"),
     action("limit-profile.changed", "更改限额档案", "A limit profile was changed"),
     action("publisher.created", "新建开发商", "A publisher was created"),
+    action("signing-key.created", "登记签名密钥", "A signing key was registered"),
+    action("signing-key.revoked", "吊销签名密钥", "A signing key was revoked"),
     action("plugin.created", "登记插件名称", "The name of a plugin was taken"),
     action("version.submitted", "提交版本", "A version was submitted"),
     action("version.approved", "通过版本", "A version was approved"),

@@ -29,6 +29,7 @@ pub mod retention;
 pub mod route;
 pub mod secret;
 pub mod settings;
+pub mod signing;
 pub mod telemetry;
 pub mod text;
 pub mod time;

@@ -73,6 +73,17 @@ pub enum PlatformError {
     /// A plugin cannot be enabled before it was given its required secrets.
     #[error("the plugin needs secrets before it can run: {}", list(.0))]
     NeedsSecrets(Vec<FieldError>),
+    /// The publisher has keys, and nobody has signed what it submits.
+    #[error(
+        "the publisher has signing keys and the plugin is not signed: sign it by `heptad plugin sign FILE --key KEY`"
+    )]
+    SignatureRequired,
+    /// What is submitted was signed by a key that is not the publisher's.
+    #[error("the plugin is signed by the key `{0}`, which is not registered for its publisher")]
+    SigningKeyUnknown(String),
+    /// What is submitted was signed by a key that does not count any more.
+    #[error("the plugin is signed by the key `{0}`, which was revoked: sign it by another one")]
+    SigningKeyRevoked(String),
     /// The manifest's publisher is not the one that submits.
     #[error("the manifest names the publisher `{named}`, submitted by `{submitter}`")]
     PublisherMismatch {
@@ -260,6 +271,9 @@ impl PlatformError {
             Self::PublisherMismatch { .. } => "publisher-mismatch",
             Self::PluginNameTaken(_) => "plugin-name-taken",
             Self::VersionExists { .. } => "version-exists",
+            Self::SignatureRequired => "signature-required",
+            Self::SigningKeyUnknown(_) => "signing-key-unknown",
+            Self::SigningKeyRevoked(_) => "signing-key-revoked",
             Self::Reviewed(_) => "already-reviewed",
             Self::ImportWithoutWish { .. } => "import-not-permitted",
             Self::ImportUnknown(_) => "import-unknown",
@@ -319,6 +333,9 @@ impl PlatformError {
             | Self::NeedsSecrets(_)
             | Self::PluginNameTaken(_)
             | Self::VersionExists { .. }
+            | Self::SignatureRequired
+            | Self::SigningKeyUnknown(_)
+            | Self::SigningKeyRevoked(_)
             | Self::Reviewed(_)
             | Self::AlreadyInstalled(_)
             | Self::SecretsFull

@@ -35,6 +35,7 @@ mod secret;
 pub mod session;
 pub mod settings;
 pub mod sign_in_link;
+pub mod signing_key;
 pub mod tenant;
 pub mod token;
 pub mod user;

@@ -37,7 +37,7 @@ impl Plugin {
 /// The plugins that merchants may install, by name. A search looks for a part of their names and summaries in all
 /// languages; letter case does not matter, and an empty search finds all.
 pub async fn plugin_list(tx: &mut PlatformTx, search: &str, page: &PageRequest) -> Result<Page<Plugin>, PlatformError> {
-    const LIST: &str = "select v.id, v.plugin, v.version, v.digest, v.size, v.manifest, v.imports, v.state, v.note, \
+    const LIST: &str = "select v.id, v.plugin, v.version, v.digest, v.size, v.manifest, v.imports, v.state, v.note, v.signed_by, \
                         v.submitted_at, v.reviewed_at, b.slug as publisher_slug, b.name as publisher_name \
                         from plugins p join plugin_versions v on v.id = p.latest join publishers b on b.id = p.publisher_id \
                         where p.name > $1 and p.search like $2 escape '!' order by p.name limit $3";
@@ -51,7 +51,7 @@ pub async fn plugin_list(tx: &mut PlatformTx, search: &str, page: &PageRequest) 
 
 /// A plugin's page; `not-found` before a version of it is approved.
 pub async fn plugin_get(tx: &mut PlatformTx, name: &str) -> Result<Plugin, PlatformError> {
-    const GET: &str = "select v.id, v.plugin, v.version, v.digest, v.size, v.manifest, v.imports, v.state, v.note, \
+    const GET: &str = "select v.id, v.plugin, v.version, v.digest, v.size, v.manifest, v.imports, v.state, v.note, v.signed_by, \
                        v.submitted_at, v.reviewed_at, b.slug as publisher_slug, b.name as publisher_name \
                        from plugins p join plugin_versions v on v.id = p.latest join publishers b on b.id = p.publisher_id \
                        where p.name = $1";
@@ -65,7 +65,7 @@ pub async fn version_approved_list(
     plugin: &str,
     page: &PageRequest,
 ) -> Result<Page<PluginVersion>, PlatformError> {
-    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, submitted_at, reviewed_at \
+    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
                         from plugin_versions where plugin = $1 and state = 'approved' and id > $2 order by id limit $3";
     let rows = tx.query(LIST).bind(plugin).bind(page.after()).bind(page.fetch()).fetch_all(PluginVersion::of).await?;
     Ok(page.page(rows, |version| version.id.to_string()))
@@ -73,7 +73,7 @@ pub async fn version_approved_list(
 
 /// An approved version by its id, as traces and installs name it.
 pub async fn version_approved_get(tx: &mut PlatformTx, id: VersionId) -> Result<PluginVersion, PlatformError> {
-    const GET: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, submitted_at, reviewed_at \
+    const GET: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
                        from plugin_versions where id = $1 and state = 'approved'";
     let found = tx.query(GET).text(id).fetch_optional(PluginVersion::of).await?;
     found.ok_or_else(|| PlatformError::not_found("plugin version", id))

@@ -73,6 +73,8 @@ pub struct PluginVersion {
     pub state: VersionState,
     /// The reviewer's words to the publisher; empty before the review.
     pub note: String,
+    /// The key that has signed it; `None` where nobody has.
+    pub signed_by: Option<String>,
     /// When it was submitted.
     pub submitted_at: Millis,
     /// When it was reviewed.
@@ -80,7 +82,7 @@ pub struct PluginVersion {
 }
 
 impl PluginVersion {
-    fn of(row: &Row) -> Result<Self, StoreError> {
+    pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
         let size = row.int("size")?;
         let size =
             u64::try_from(size).map_err(|_| StoreError::Column { column: "size", problem: format!("is {size}") })?;
@@ -94,6 +96,7 @@ impl PluginVersion {
             imports: row.json("imports")?,
             state: row.parse("state")?,
             note: row.text("note")?,
+            signed_by: row.opt_text("signed_by")?,
             submitted_at: row.millis("submitted_at")?,
             reviewed_at: row.opt_int("reviewed_at")?.map(Millis::new),
         })
@@ -102,7 +105,7 @@ impl PluginVersion {
 
 /// A version by its id, in whatever state: for its publisher and the operator.
 pub async fn version_get(tx: &mut PlatformTx, id: VersionId) -> Result<PluginVersion, PlatformError> {
-    const GET: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, submitted_at, reviewed_at \
+    const GET: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
                        from plugin_versions where id = $1";
     let found = tx.query(GET).text(id).fetch_optional(PluginVersion::of).await?;
     found.ok_or_else(|| PlatformError::not_found("plugin version", id))
@@ -114,7 +117,7 @@ pub async fn version_list(
     plugin: &str,
     page: &heptad_model::PageRequest,
 ) -> Result<heptad_model::Page<PluginVersion>, PlatformError> {
-    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, submitted_at, reviewed_at \
+    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
                         from plugin_versions where plugin = $1 and id > $2 order by id limit $3";
     let rows = tx.query(LIST).bind(plugin).bind(page.after()).bind(page.fetch()).fetch_all(PluginVersion::of).await?;
     Ok(page.page(rows, |version| version.id.to_string()))

@@ -69,7 +69,7 @@ pub async fn version_review(
 
 /// The versions that wait for a review, the oldest first.
 pub async fn version_queue(tx: &mut PlatformTx, page: &PageRequest) -> Result<Page<PluginVersion>, PlatformError> {
-    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, submitted_at, reviewed_at \
+    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
                         from plugin_versions where state = 'submitted' and id > $1 order by id limit $2";
     let rows = tx.query(LIST).bind(page.after()).bind(page.fetch()).fetch_all(PluginVersion::of).await?;
     Ok(page.page(rows, |version| version.id.to_string()))

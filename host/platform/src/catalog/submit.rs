@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{PluginVersion, version_get};
 use crate::PlatformError;
 use crate::publisher::publisher_get;
+use crate::signing_key::signature_check;
 use crate::tenant::maker_tell;
 
 /// A version as the runtime found it in the bytes.
@@ -16,8 +17,10 @@ use crate::tenant::maker_tell;
 pub struct VersionIn {
     /// The manifest in the component's section.
     pub manifest: Manifest,
-    /// SHA-256 of the bytes, in 64 lower-case hexadecimal digits.
+    /// SHA-256 of the bytes without their signature, in 64 lower-case hexadecimal digits.
     pub digest: String,
+    /// The key that has signed them, by its name.
+    pub signed_by: Option<String>,
     /// The bytes.
     pub size: u64,
     /// The functions that the component imports, as `package/interface#function`, with or without the interface's version.
@@ -35,7 +38,8 @@ pub struct Submitted {
 }
 
 /// What submitting would refuse, before anything is compiled or stored: `publisher-mismatch`, `plugin-name-taken`,
-/// `version-exists`, `import-not-permitted` or `import-unknown`. Gives the version of the same bytes, where there is one.
+/// `version-exists`, `signature-required`, `signing-key-unknown`,
+/// `signing-key-revoked`, `import-not-permitted` or `import-unknown`. Gives the version of the same bytes, where there is one.
 pub async fn version_check(
     tx: &mut PlatformTx,
     publisher: PublisherId,
@@ -50,6 +54,7 @@ pub async fn version_check(
     if owner(tx, &manifest.name).await?.is_some_and(|owner| owner != publisher.id) {
         return Err(PlatformError::PluginNameTaken(manifest.name.clone()));
     }
+    signature_check(tx, publisher.id, input.signed_by.as_deref()).await?;
     match present(tx, &manifest.name, &manifest.version).await? {
         Some((id, digest)) if digest == input.digest => Ok(Some(version_get(tx, id).await?)),
         Some(_) => {
@@ -68,8 +73,8 @@ pub async fn version_submit(
 ) -> Result<Submitted, PlatformError> {
     const CLAIM: &str = "insert into plugins (name, publisher_id, latest, search, created_at) values ($1, $2, null, '', $3) \
                          on conflict do nothing";
-    const INSERT: &str = "insert into plugin_versions (id, plugin, version, digest, size, manifest, imports, state, note, submitted_at) \
-                          values ($1, $2, $3, $4, $5, $6, $7, 'submitted', '', $8)";
+    const INSERT: &str = "insert into plugin_versions (id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at) \
+                          values ($1, $2, $3, $4, $5, $6, $7, 'submitted', '', $8, $9)";
     if let Some(version) = version_check(tx, publisher, input).await? {
         return Ok(Submitted { version, created: false });
     }
@@ -87,10 +92,11 @@ pub async fn version_submit(
         .bind(size)
         .bind(manifest.to_json())
         .json(&input.imports)
+        .bind(input.signed_by.as_deref())
         .bind(now)
         .execute()
         .await?;
-    let detail = json!({"plugin": manifest.name, "version": manifest.version, "digest": input.digest});
+    let detail = json!({"plugin": manifest.name, "version": manifest.version, "digest": input.digest, "signed_by": input.signed_by});
     tx.audit("version.submitted", id, &detail).await?;
     let data = json!({"version": id, "plugin": manifest.name, "number": manifest.version});
     maker_tell(tx, &manifest.name, EventType::VersionSubmitted.about(&manifest.name, data)).await?;

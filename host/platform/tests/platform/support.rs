@@ -64,6 +64,7 @@ pub(crate) fn manifest(publisher: &str, name: &str, version: &str) -> Manifest {
 
 pub(crate) fn version_in(manifest: Manifest, digit: char) -> VersionIn {
     VersionIn {
+        signed_by: None,
         manifest,
         digest: digit.to_string().repeat(64),
         size: 1000,

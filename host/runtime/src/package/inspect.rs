@@ -1,13 +1,14 @@
 //! Reading an upload: header, sections, manifest, imports and exports. Everything here is hostile until it is through.
 
+use heptad_model::signing::{PublicKey, key_name};
 use heptad_model::{Manifest, Point};
 use heptad_platform::catalog::VersionIn;
 use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload, Validator, WasmFeatures};
 
 use super::imports::check_imports;
 use super::shape::Shape;
+use super::signature::{self, Opened};
 use super::{MANIFEST_SECTION, PackageError, quoted};
-use crate::components::digest;
 use crate::limits::UPLOAD_BYTES;
 
 const WASM: &[u8] = b"\0asm";
@@ -20,8 +21,10 @@ const ELF: &[u8] = b"\x7fELF";
 pub struct Inspected {
     /// The manifest.
     pub manifest: Manifest,
-    /// The SHA-256 of the file, in hexadecimal.
+    /// The SHA-256 of the file without its signature, in hexadecimal.
     pub digest: String,
+    /// The key that has signed it; its name is [`heptad_model::signing::key_name`].
+    pub signed_by: Option<PublicKey>,
     /// Bytes.
     pub size: usize,
     /// The functions that it imports, as `package/interface#function`, WASI left out.
@@ -30,8 +33,9 @@ pub struct Inspected {
 
 impl From<Inspected> for VersionIn {
     fn from(inspected: Inspected) -> Self {
-        let Inspected { manifest, digest, size, imports } = inspected;
-        Self { manifest, digest, size: size as u64, imports }
+        let Inspected { manifest, digest, signed_by, size, imports } = inspected;
+        let signed_by = signed_by.map(|key| key_name(&key));
+        Self { manifest, digest, signed_by, size: size as u64, imports }
     }
 }
 
@@ -56,19 +60,20 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, PackageError> {
         return Err(PackageError::TooLarge(bytes.len()));
     }
     check_header(bytes)?;
-    let shape = Shape::of(bytes)?;
+    let Opened { payload, digest, signed_by } = signature::open(bytes)?;
+    let shape = Shape::of(payload)?;
     shape.check()?;
-    let sections = read_sections(bytes)?;
+    let sections = read_sections(payload)?;
     let manifest = match sections.manifests.as_slice() {
         [manifest] => Manifest::from_json(manifest)?,
         [] => return Err(PackageError::NoManifest),
         many => return Err(PackageError::ManyManifests(many.len())),
     };
     shape.check_memory(&manifest)?;
-    let types = Validator::new_with_features(WasmFeatures::default()).validate_all(bytes).map_err(malformed)?;
+    let types = Validator::new_with_features(WasmFeatures::default()).validate_all(payload).map_err(malformed)?;
     let imports = check_imports(&sections.imports, types.as_ref(), &manifest)?;
     check_exports(&sections.exports, &manifest)?;
-    Ok(Inspected { manifest, digest: digest(bytes), size: bytes.len(), imports })
+    Ok(Inspected { manifest, digest, signed_by, size: bytes.len(), imports })
 }
 
 pub(super) fn malformed(error: wasmparser::BinaryReaderError) -> PackageError {
@@ -97,7 +102,12 @@ fn read_sections(bytes: &[u8]) -> Result<Sections<'_>, PackageError> {
     let mut sections = Sections::default();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(malformed)? {
+        let payload = payload.map_err(malformed)?;
+        let is_manifest = matches!(&payload, Payload::CustomSection(section) if section.name() == MANIFEST_SECTION);
+        if depth == 0 && !sections.manifests.is_empty() && !is_manifest && !matches!(payload, Payload::End(_)) {
+            return Err(PackageError::BehindManifest);
+        }
+        match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentCanonicalSection(functions) => {

@@ -4,6 +4,7 @@ mod imports;
 mod inspect;
 mod pack;
 mod shape;
+pub mod signature;
 
 pub use inspect::{Inspected, Package, inspect};
 pub use pack::{pack, repack};
@@ -84,6 +85,14 @@ pub enum PackageError {
     /// The manifest is wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The signature does not hold.
+    #[error("the plugin's signature does not hold: {0}")]
+    Signature(&'static str),
+    /// Something that is no signature comes behind the manifest.
+    #[error(
+        "behind the plugin's manifest comes something that is no signature of it: pack, then sign, and change nothing after that"
+    )]
+    BehindManifest,
     /// An import that the host does not have.
     #[error("the component imports `{0}`, which this host does not know")]
     UnknownImport(String),
@@ -134,6 +143,8 @@ impl PackageError {
             Self::ManyManifests(_) => "many-manifests",
             Self::Manifest(ManifestError::Contract { .. }) | Self::ContractVersion(_) => "contract-version",
             Self::Manifest(_) => "invalid-manifest",
+            Self::Signature(_) => "signature-invalid",
+            Self::BehindManifest => "behind-manifest",
             Self::UnknownImport(_) => "unknown-import",
             Self::PermissionNotAsked { .. } => "permission-not-asked",
             Self::PointNotExported { .. } => "point-not-exported",

@@ -15,6 +15,7 @@ mod misbehaving;
 mod quotas;
 mod replay;
 mod reports;
+mod signatures;
 mod support;
 mod uploads;
 mod worker;

@@ -1,22 +1,15 @@
-//! `heptad plugin`: projects of plugins ([`project`]), and their files: a component becomes a plugin, and a plugin says what
-//! it is.
+//! `heptad plugin`: projects of plugins ([`project`], [`check`], [`test`]), and their files ([`file`]).
 
 pub(crate) mod check;
+pub(crate) mod file;
 mod project;
 pub(crate) mod test;
 
-use std::path::{Path, PathBuf};
-
-use heptad_model::Manifest;
-use heptad_runtime::package;
-use heptad_runtime::{Inspected, PackageError};
-use serde::Serialize;
-
+use self::file::{InspectArgs, KeyArgs, PackArgs, SignArgs};
 use self::project::{NewArgs, ProjectArgs, VendorArgs};
 use self::test::TestArgs;
 use crate::commands::replay::ReplayArgs;
-use crate::error::{CliError, Explain as _, Kind, Result};
-use crate::output::Output;
+use crate::error::Result;
 
 /// What can be done with a plugin's project, and with its file.
 #[derive(Debug, clap::Subcommand)]
@@ -32,95 +25,27 @@ pub(crate) enum PluginCommand {
     /// Renew the SDK in a project's folder by that of this program
     Vendor(VendorArgs),
     /// Put a manifest into a component, which makes it a plugin; the component's code stays as it is
-    Pack {
-        /// The component, from any toolchain
-        file: PathBuf,
-        /// The manifest
-        #[arg(long, default_value = "plugin.toml", value_name = "FILE")]
-        manifest: PathBuf,
-        /// Where the plugin goes
-        #[arg(long = "output", value_name = "FILE")]
-        target: PathBuf,
-    },
+    Pack(PackArgs),
+    /// Make a key for signing plugins, and print its public part
+    Key(KeyArgs),
+    /// Sign a plugin
+    Sign(SignArgs),
     /// Print what a plugin says and asks for, after the checks of an upload
-    Inspect {
-        /// The plugin
-        file: PathBuf,
-        #[command(flatten)]
-        output: Output,
-    },
+    Inspect(InspectArgs),
     /// Run a recorded call again, on this host and bit for bit, or on a changed plugin, and print what differs
     Replay(ReplayArgs),
 }
 
-/// What `inspect` prints.
-#[derive(Serialize)]
-struct Report<'a> {
-    digest: &'a str,
-    size: usize,
-    imports: &'a [String],
-    manifest: &'a Manifest,
-}
-
-/// Runs a command on files; `replay`, which needs the database, is run by [`super::replay`], `check` by [`check`] and `test` by [`test`].
+/// Runs a command that waits for nothing; [`crate::cli`] runs the others.
 pub(crate) fn run(command: PluginCommand) -> Result {
     match command {
         PluginCommand::New(args) => project::new(&args),
         PluginCommand::Build(args) => project::build(&args),
         PluginCommand::Vendor(args) => project::vendor(&args),
-        PluginCommand::Pack { file, manifest, target } => pack(&file, &manifest, &target),
-        PluginCommand::Inspect { file, output } => inspect(&file, output),
+        PluginCommand::Pack(args) => file::pack(&args),
+        PluginCommand::Key(args) => file::key(&args),
+        PluginCommand::Sign(args) => file::sign(&args),
+        PluginCommand::Inspect(args) => file::inspect(&args),
         PluginCommand::Replay(_) | PluginCommand::Check(_) | PluginCommand::Test(_) => Ok(()),
     }
-}
-
-fn pack(file: &Path, manifest: &Path, target: &Path) -> Result {
-    let component = read(file)?;
-    let text = std::fs::read_to_string(manifest).during(|| cannot_read(manifest)).kind(Kind::Input)?;
-    let manifest = Manifest::from_toml(&text).during(|| manifest.display().to_string()).kind(Kind::Input)?;
-    let packed = package::pack(&component, &manifest).map_err(|error| refused(file, error))?;
-    std::fs::write(target, &packed).during(|| format!("cannot write {}", target.display()))?;
-    crate::output::line(format!("packed {} {} into {}", manifest.name, manifest.version, target.display()))
-}
-
-fn inspect(file: &Path, output: Output) -> Result {
-    let Inspected { manifest, digest, size, imports } =
-        package::inspect(&read(file)?).map_err(|error| refused(file, error))?;
-    let report = Report { digest: &digest, size, imports: &imports, manifest: &manifest };
-    output.print(&report, human)
-}
-
-fn human(report: &Report<'_>) -> String {
-    let manifest = report.manifest;
-    let list = |items: Vec<String>| if items.is_empty() { "none".to_owned() } else { items.join("\n             ") };
-    let wish = |wish: &heptad_model::manifest::PermissionWish| {
-        format!("{}{}", wish.name, if wish.optional { " (optional)" } else { "" })
-    };
-    format!(
-        "plugin       {} {}\npublisher    {}\nlicence      {}\ndigest       {}\nsize         {} bytes\n\
-         points       {}\npermissions  {}\nimports      {}\nsettings     {}\nlocales      {}",
-        manifest.name,
-        manifest.version,
-        manifest.publisher,
-        manifest.license,
-        report.digest,
-        report.size,
-        list(manifest.points.iter().map(|point| point.name().to_owned()).collect()),
-        list(manifest.permissions.iter().map(wish).collect()),
-        list(report.imports.to_vec()),
-        if manifest.settings.is_some() { "a form" } else { "none" },
-        manifest.locales.keys().cloned().collect::<Vec<_>>().join(", "),
-    )
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    std::fs::read(file).during(|| cannot_read(file)).kind(Kind::Input)
-}
-
-fn cannot_read(file: &Path) -> String {
-    format!("cannot read {}", file.display())
-}
-
-fn refused(file: &Path, error: PackageError) -> CliError {
-    CliError::new(Kind::Input, format!("{}: {error} [{}]", file.display(), error.code()))
 }

@@ -32,3 +32,37 @@ fn what_is_no_plugin_is_refused_with_its_code() {
     let broken = heptad.write("plugin.toml", "name = 1");
     heptad.run(&["plugin", "pack", &module, "--manifest", &broken, "--output", &packed]).ended(2).says("plugin.toml");
 }
+
+#[test]
+fn a_plugin_is_signed_and_says_by_whom() {
+    let heptad = Heptad::new();
+    let (file, key) = (heptad.path("signed.wasm"), heptad.path("release.pem"));
+    let guests = std::path::PathBuf::from(std::env::var("HEPTAD_TEST_GUESTS").expect("run `cargo xtask test`"));
+    std::fs::copy(guests.join("hello-discount.wasm"), &file).unwrap();
+    let (file, key) = (file.display().to_string(), key.display().to_string());
+    let inspect = || heptad.run(&["plugin", "inspect", &file, "--output", "json"]).json();
+    let before = inspect();
+    assert_eq!(before.get("signed_by"), None);
+    heptad
+        .run(&["plugin", "sign", &file, "--key", &key])
+        .ended(2)
+        .says(&format!("hint: make one by `heptad plugin key {key}`"));
+    let made = heptad.run(&["plugin", "key", &key, "--output", "json"]).json();
+    // An existing key is shown, and not made anew.
+    assert_eq!(heptad.run(&["plugin", "key", &key, "--output", "json"]).json(), made);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    heptad.run(&["plugin", "sign", &file, "--key", &key]).ended(0);
+    let signed = inspect();
+    assert_eq!((&signed["signed_by"], &signed["digest"]), (&made["id"], &before["digest"]));
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    heptad.run(&["plugin", "inspect", &file]).ended(2).says("[signature-invalid]");
+    std::fs::write(&key, "no key").unwrap();
+    heptad.run(&["plugin", "sign", &file, "--key", &key]).ended(2).says("holds no Ed25519 key in PEM");
+}

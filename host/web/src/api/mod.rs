@@ -35,6 +35,7 @@ mod schedules;
 mod scope;
 mod secrets;
 mod shared;
+mod signing_keys;
 mod skus;
 mod stream;
 mod subscriptions;
@@ -108,6 +109,10 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/versions/{version}", MakerOrOperator::ROLES),
     row("POST", "/v1/versions/{version}/approve", Operator::ROLES),
     row("POST", "/v1/versions/{version}/reject", Operator::ROLES),
+    row("GET", "/v1/signing-keys", Maker::ROLES),
+    row("POST", "/v1/signing-keys", Maker::ROLES),
+    row("POST", "/v1/signing-keys/{signing_key}/revoke", MakerOrOperator::ROLES),
+    row("GET", "/v1/signing-keys/{signing_key}/versions", MakerOrOperator::ROLES),
     row("GET", "/v1/installs", Staff::ROLES),
     row("POST", "/v1/installs", Owner::ROLES),
     row("GET", "/v1/installs/{install}", Staff::ROLES),
@@ -250,6 +255,9 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::version_read))
         .routes(routes!(versions::version_approve))
         .routes(routes!(versions::version_reject))
+        .routes(routes!(signing_keys::signing_key_all, signing_keys::signing_key_post))
+        .routes(routes!(signing_keys::signing_key_revocation))
+        .routes(routes!(signing_keys::signed_version_page))
         .routes(routes!(installs::install_all, installs::install_post))
         .routes(routes!(installs::install_read, installs::install_remove))
         .routes(routes!(installs::install_settings))

@@ -130,6 +130,10 @@ pub(crate) struct VersionOut {
     pub state: &'static str,
     /// The reviewer's words to the publisher; empty before the review.
     pub note: String,
+    /// The key that has signed it; absent where nobody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ed25519-3f0b8e4d1c2a49775e6f8090a1b2c3d4")]
+    pub signed_by: Option<String>,
     /// The points that it serves.
     pub points: Vec<&'static str>,
     /// The names of the permissions that it asks for.
@@ -153,6 +157,7 @@ impl From<PluginVersion> for VersionOut {
             size: version.size,
             state: version.state.name(),
             note: version.note,
+            signed_by: version.signed_by,
             points: version.manifest.points.iter().map(|point| point.name()).collect(),
             permissions: version.manifest.wishes().iter().map(|permission| permission.name()).collect(),
             imports: version.imports,

@@ -36,7 +36,7 @@ pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
     audit, carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders,
     overview, people, products, publisher, replays, retention, review, routes, schedules, secrets, sign_in,
-    subscriptions, tenants, usage, webhooks,
+    signing_keys, subscriptions, tenants, usage, webhooks,
 };
 
 /// The most bytes of a form.
@@ -88,6 +88,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             get(publisher::upload).post(publisher::upload_post).layer(DefaultBodyLimit::max(publisher::UPLOAD_FORM)),
         )
         .route("/plugins/{plugin}", get(publisher::show))
+        .route("/keys", get(signing_keys::list).post(signing_keys::change))
         .route("/notices", get(notices::publisher))
         .route("/notices/{notice}", post(notices::publisher_post))
         .merge(listening());

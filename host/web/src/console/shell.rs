@@ -196,6 +196,7 @@ fn nav(words: Words, place: &Place, base: &str, path: &str) -> Vec<Link> {
         Place::Publisher(_) => &[
             ("", "nav-own-plugins"),
             ("/upload", "nav-upload"),
+            ("/keys", "nav-keys"),
             ("/events", "nav-events"),
             ("/webhooks", "nav-webhooks"),
             (NOTICES, "nav-notices"),

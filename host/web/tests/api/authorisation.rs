@@ -27,6 +27,7 @@ struct Side {
     assets: Assets,
     publisher: TestPublisher,
     version: String,
+    signing_key: String,
     plugin: &'static str,
 }
 
@@ -56,6 +57,7 @@ impl Side {
             "{token}" => self.stock.token_id.clone(),
             "{plugin}" => self.plugin.to_owned(),
             "{version}" => self.version.clone(),
+            "{signing_key}" => self.signing_key.clone(),
             "{install}" => self.install.clone(),
             "{notice}" => self.notice.clone(),
             "{event}" => told.event.clone(),
@@ -101,6 +103,8 @@ impl Side {
                 json!({"login": format!("walk-{number}"), "name": "W", "password": "a long password", "role": role.name()})
             }
             ("POST", "/v1/customer-tokens") => json!({"customer": self.stock.customer}),
+            ("POST", "/v1/signing-keys") => json!({"public_key": format!("{number:064x}"), "name": "walk"}),
+            ("POST", "/v1/signing-keys/{signing_key}/revoke") => json!({}),
             ("POST", "/v1/versions/{version}/approve" | "/v1/versions/{version}/reject") => json!({"note": "walk"}),
             ("POST", "/v1/installs") => json!({"plugin": self.plugin, "granted": []}),
             ("PUT", "/v1/installs/{install}/settings") => json!({"settings": {}}),
@@ -163,10 +167,13 @@ async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
     let notices = host.get(&stock.shop.owner, "/v1/notices").await.expect(200);
     let notice = notices["items"][0]["id"].as_str().unwrap().to_owned();
     let publisher = host.publisher(if name == "own" { "heptad" } else { "somebody" }).await;
+    let key = json!({"public_key": hex::encode([name.len() as u8; 32]), "name": name});
+    let signing_key =
+        host.post(&publisher.token, "/v1/signing-keys", &key).await.expect(201)["id"].as_str().unwrap().to_owned();
     let told = Told::of(host, &stock).await;
     let published = Told::of_publisher(host, &publisher).await;
     let assets = Assets::of(host, &stock).await;
-    Side { stock, install, notice, told, published, assets, publisher, version: String::new(), plugin }
+    Side { stock, install, notice, told, published, assets, publisher, version: String::new(), signing_key, plugin }
 }
 
 /// An event of a side, and what there is about it.

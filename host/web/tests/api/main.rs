@@ -17,6 +17,7 @@ mod orders;
 mod promotions;
 mod retention;
 mod sessions;
+mod signing;
 mod stock;
 mod stream;
 mod tenants;

@@ -36,7 +36,7 @@ both_databases! {
         paths.extend(["", "/deliveries", "/dead-letters", "/replays"].map(|end| world.at(&format!("/subscriptions/{subscription}{end}"))));
         paths.push(world.at(&format!("/events/{}", events[0].id)));
         paths.extend(
-            ["/console/publishers/heptad", "/console/publishers/heptad/upload", "/console/publishers/heptad/plugins/member-pricing", "/console/publishers/heptad/notices"]
+            ["/console/publishers/heptad", "/console/publishers/heptad/upload", "/console/publishers/heptad/keys", "/console/publishers/heptad/plugins/member-pricing", "/console/publishers/heptad/notices"]
                 .map(str::to_owned),
         );
         paths.extend(["/console/operator", "/console/operator/tenants", "/console/operator/publishers", "/console/operator/limits", "/console/operator/limits/default", "/console/operator/retention", "/console/operator/notices"].map(str::to_owned));

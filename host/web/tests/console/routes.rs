@@ -60,6 +60,7 @@ const ROUTES: &[(&str, Who, &[Who])] = &[
     ("publishing /", Publisher, &[]),
     ("publishing /upload", Publisher, &[]),
     ("publishing /plugins/{plugin}", Publisher, &[]),
+    ("publishing /keys", Publisher, &[Publisher]),
     ("publishing /notices", Publisher, &[]),
     ("operating /", Operator, &[]),
     ("operating /versions/{version}", Operator, &[Operator]),

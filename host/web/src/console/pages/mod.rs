@@ -23,6 +23,7 @@ pub(super) mod routes;
 pub(super) mod schedules;
 pub(super) mod secrets;
 pub(super) mod sign_in;
+pub(super) mod signing_keys;
 pub(super) mod subscriptions;
 pub(super) mod tenants;
 pub(super) mod usage;
