@@ -15,4 +15,5 @@ pub mod scaffold;
 pub mod scenario;
 mod typescript;
 pub mod vendor;
+pub mod watch;
 mod world;

@@ -68,6 +68,13 @@ pub const RECORDINGS: Kept =
 /// Usage of plugins by the hour.
 pub const METERING: Kept =
     kept("metering", 90 * DAY, "插件每小时用量，自该小时起", "Hourly usage of plugins, from the hour");
+/// What a plugin kept before an upgrade.
+pub const UPGRADE_SNAPSHOTS: Kept = kept(
+    "upgrade_snapshots",
+    7 * DAY,
+    "插件升级前的数据快照，自升级时起",
+    "What a plugin kept before an upgrade, from the upgrade",
+);
 /// Answers kept for idempotency keys.
 pub const IDEMPOTENCY_KEYS: Kept =
     kept("idempotency_keys", DAY, "幂等键的应答，自应答时起", "Answers for idempotency keys, from the answer");
@@ -112,6 +119,7 @@ pub const ALL: &[Kept] = &[
     QUOTES,
     RECORDINGS,
     METERING,
+    UPGRADE_SNAPSHOTS,
     IDEMPOTENCY_KEYS,
     NOTICES,
     AUDIT,

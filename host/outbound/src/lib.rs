@@ -68,6 +68,8 @@ pub enum By {
     Plugin,
     /// A plugin, after what it did was committed.
     Enqueued,
+    /// A command of a person.
+    Command,
 }
 
 impl By {
@@ -77,6 +79,7 @@ impl By {
             Self::Webhook => "webhook",
             Self::Plugin => "plugin",
             Self::Enqueued => "enqueued",
+            Self::Command => "command",
         }
     }
 }

@@ -7,7 +7,7 @@ use heptad_store::{Row, StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::PlatformError;
-use crate::delivery::subscription::{SubscriptionKind, subscription_create};
+use crate::delivery::subscription::{SubscriptionKind, subscription_create, subscription_delete, subscriptions_of};
 
 /// The name of the subscription by which a plugin's requests are sent; no other of its subscriptions has it.
 pub const SUBSCRIPTION: &str = heptad_model::manifest::OUTBOUND;
@@ -36,6 +36,18 @@ pub(crate) async fn enqueued_subscribe(
     if manifest.wishes().contains(Permission::PlatformOutboundEnqueue) {
         let (owner, types) = (install.to_string(), [EventType::OutboundDue.name().to_owned()]);
         subscription_create(tx, SubscriptionKind::Outbound, &owner, SUBSCRIPTION, &types, "").await?;
+    }
+    Ok(())
+}
+
+/// The same for another version of the plugin: what was left is still sent, as long as it may leave requests.
+pub(crate) async fn enqueued_renew(tx: &mut Tx, install: InstallId, manifest: &Manifest) -> Result<(), PlatformError> {
+    let present = subscriptions_of(tx, install, SubscriptionKind::Outbound).await?;
+    if manifest.wishes().contains(Permission::PlatformOutboundEnqueue) == present.is_empty() {
+        for (id, _) in &present {
+            subscription_delete(tx, *id).await?;
+        }
+        enqueued_subscribe(tx, install, manifest).await?;
     }
     Ok(())
 }

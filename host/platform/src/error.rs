@@ -73,6 +73,20 @@ pub enum PlatformError {
     /// A plugin cannot be enabled before it was given its required secrets.
     #[error("the plugin needs secrets before it can run: {}", list(.0))]
     NeedsSecrets(Vec<FieldError>),
+    /// Only what is higher than what is there is an upgrade.
+    #[error("{to} is no upgrade of {from}")]
+    NotAnUpgrade {
+        /// The version that is there.
+        from: String,
+        /// The version that was asked for.
+        to: String,
+    },
+    /// There was no upgrade lately.
+    #[error("there is nothing to go back to: the plugin was not upgraded within seven days")]
+    NoRollback,
+    /// Only what was approved is deprecated or withdrawn.
+    #[error("the version was not approved")]
+    NotApproved,
     /// The publisher has keys, and nobody has signed what it submits.
     #[error(
         "the publisher has signing keys and the plugin is not signed: sign it by `heptad plugin sign FILE --key KEY`"
@@ -271,6 +285,9 @@ impl PlatformError {
             Self::PublisherMismatch { .. } => "publisher-mismatch",
             Self::PluginNameTaken(_) => "plugin-name-taken",
             Self::VersionExists { .. } => "version-exists",
+            Self::NotAnUpgrade { .. } => "not-an-upgrade",
+            Self::NoRollback => "no-rollback",
+            Self::NotApproved => "not-approved",
             Self::SignatureRequired => "signature-required",
             Self::SigningKeyUnknown(_) => "signing-key-unknown",
             Self::SigningKeyRevoked(_) => "signing-key-revoked",
@@ -333,6 +350,9 @@ impl PlatformError {
             | Self::NeedsSecrets(_)
             | Self::PluginNameTaken(_)
             | Self::VersionExists { .. }
+            | Self::NotAnUpgrade { .. }
+            | Self::NoRollback
+            | Self::NotApproved
             | Self::SignatureRequired
             | Self::SigningKeyUnknown(_)
             | Self::SigningKeyRevoked(_)

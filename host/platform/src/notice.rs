@@ -50,11 +50,13 @@ pub enum NoticeKind {
     DayLimitNear,
     /// All of it is used; what waits goes on the next day.
     DayLimit,
+    /// The operator stopped a plugin in all shops.
+    PluginStopped,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BreakerOpened,
         Self::LimitNear,
         Self::PluginDisabled,
@@ -66,6 +68,7 @@ impl NoticeKind {
         Self::OutboundBlocked,
         Self::DayLimitNear,
         Self::DayLimit,
+        Self::PluginStopped,
     ];
 
     /// The word in the database and the API.
@@ -82,6 +85,7 @@ impl NoticeKind {
             Self::OutboundBlocked => "outbound-blocked",
             Self::DayLimitNear => "day-limit-near",
             Self::DayLimit => "day-limit",
+            Self::PluginStopped => "plugin-stopped",
         }
     }
 
@@ -93,7 +97,8 @@ impl NoticeKind {
             | Self::WebhookGone
             | Self::WebhookLimit
             | Self::OutboundBlocked
-            | Self::DayLimit => Severity::Critical,
+            | Self::DayLimit
+            | Self::PluginStopped => Severity::Critical,
             Self::LimitNear | Self::EventDead | Self::WebhookLimitNear | Self::DayLimitNear => Severity::Warning,
             Self::PluginDisabled => Severity::Info,
         }

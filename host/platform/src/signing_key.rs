@@ -117,7 +117,7 @@ pub async fn signed_version_list(
     page: &PageRequest,
 ) -> Result<Page<PluginVersion>, PlatformError> {
     const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, \
-                        reviewed_at from plugin_versions where signed_by = $1 and id > $2 order by id limit $3";
+                        reviewed_at, killed_at from plugin_versions where signed_by = $1 and id > $2 order by id limit $3";
     let rows = tx.query(LIST).bind(id).bind(page.after()).bind(page.fetch()).fetch_all(PluginVersion::of).await?;
     Ok(page.page(rows, |version| version.id.to_string()))
 }

@@ -29,6 +29,8 @@ use crate::rate::Rate;
 pub const READ_EVERY: Duration = Duration::from_millis(250);
 /// How old the last reading may be.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
+/// How long a call may still begin on a version that was replaced: a cart that is being priced is priced by one version.
+const REPLACED_FOR: Duration = Duration::from_secs(1);
 /// How many tenants' plugins stay in memory.
 const TENANTS: usize = 20_000;
 
@@ -63,6 +65,8 @@ struct Plugins {
     generation: i64,
     limits: Arc<Limits>,
     enabled: Vec<Arc<Installed>>,
+    /// Those whose version was changed a moment ago: who has begun with one goes on with it.
+    replaced: Vec<(Instant, Arc<Installed>)>,
 }
 
 /// All tenants' plugins.
@@ -138,7 +142,8 @@ impl Installs {
         let same = |installed: &&Arc<Installed>| {
             installed.serving.install == serving.install && installed.serving.revision == serving.revision
         };
-        Ok(plugins.enabled.iter().find(same).cloned())
+        let replaced = || plugins.replaced.iter().filter(|(at, _)| at.elapsed() < REPLACED_FOR).map(|(_, known)| known);
+        Ok(plugins.enabled.iter().find(same).or_else(|| replaced().find(same)).cloned())
     }
 
     /// The tenant's limits.
@@ -177,8 +182,9 @@ impl Installs {
             }
         }
         let limits = limits.map_or_else(|| self.defaults.clone(), Arc::new);
-        let enabled = installs.into_iter().filter(Install::is_enabled);
-        let known = known.as_deref().map_or(&[][..], |plugins| &plugins.enabled);
+        let enabled = installs.into_iter().filter(Install::runs);
+        let before = known;
+        let known = before.as_deref().map_or(&[][..], |plugins| &plugins.enabled);
         let enabled = enabled.map(|install| {
             let known = known.iter().find(|known| known.serving.install == install.id);
             match known {
@@ -186,8 +192,9 @@ impl Installs {
                 _ => Arc::new(Installed::of(install, limits.clone(), known.map(Arc::as_ref))),
             }
         });
-        let enabled = enabled.collect();
-        let plugins = Arc::new(Plugins { generation: wanted, limits, enabled });
+        let enabled: Vec<Arc<Installed>> = enabled.collect();
+        let replaced = before.as_deref().map(|before| before.replaced_by(&enabled)).unwrap_or_default();
+        let plugins = Arc::new(Plugins { generation: wanted, limits, enabled, replaced });
         self.keep(ctx.tenant().id, plugins.clone());
         Ok(plugins)
     }
@@ -206,6 +213,21 @@ impl Installs {
             }
         }
         tenants.insert(tenant, plugins);
+    }
+}
+
+impl Plugins {
+    /// The plugins that have another version now, and those replaced a moment before; not those that were switched off.
+    fn replaced_by(&self, now: &[Arc<Installed>]) -> Vec<(Instant, Arc<Installed>)> {
+        let is_replaced = |old: &&Arc<Installed>| {
+            let new = now.iter().find(|new| new.serving.install == old.serving.install);
+            new.is_some_and(|new| new.serving.version != old.serving.version)
+        };
+        let still = |(at, old): &&(Instant, Arc<Installed>)| {
+            at.elapsed() < REPLACED_FOR && now.iter().any(|new| new.serving.install == old.serving.install)
+        };
+        let fresh = self.enabled.iter().filter(is_replaced).map(|old| (Instant::now(), old.clone()));
+        self.replaced.iter().filter(still).cloned().chain(fresh).collect()
     }
 }
 

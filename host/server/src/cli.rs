@@ -6,8 +6,8 @@ use clap_complete::Shell;
 use crate::base::{Base, Global};
 use crate::commands::plugin::PluginCommand;
 use crate::commands::{
-    backup, completions, config, demo, import, keys, licenses, migrate, operator_link, plugin, publisher, replay,
-    serve, tenant, token, user,
+    backup, completions, config, demo, doctor, import, keys, licenses, migrate, operator_link, plugin, publisher,
+    replay, serve, tenant, token, user,
 };
 use crate::error::Result;
 
@@ -74,6 +74,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Print the licences of everything that is in this binary
     Licenses(licenses::LicensesArgs),
+    /// Say which of the tools that plugins are made with are on this machine
+    Doctor(doctor::DoctorArgs),
     /// Print what a shell needs to complete the command line
     Completions {
         /// The shell
@@ -90,6 +92,11 @@ pub(crate) fn run(cli: Cli) -> Result {
     match command {
         Command::Plugin(PluginCommand::Replay(args)) => wait(async { replay::run(&Base::load(global)?, args).await }),
         Command::Plugin(PluginCommand::Test(args)) => wait(plugin::test::run(args)),
+        Command::Plugin(PluginCommand::Dev(args)) => wait(plugin::dev::run(global, args)),
+        Command::Plugin(PluginCommand::Publish(args)) => wait(plugin::remote::publish(args)),
+        Command::Plugin(PluginCommand::Versions(args)) => wait(plugin::remote::versions(args)),
+        Command::Plugin(PluginCommand::Release(args)) => wait(plugin::remote::release(args)),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Plugin(PluginCommand::Check(args)) => wait(plugin::check::run(args)),
         Command::Plugin(command) => plugin::run(command),
         Command::Config(command) => config::run(global.config.as_deref(), &command),
@@ -127,6 +134,7 @@ async fn on_database(base: Base, command: Command) -> Result {
         | Command::Config(_)
         | Command::Licenses(_)
         | Command::Completions { .. }
+        | Command::Doctor(_)
         | Command::CompileWorker
         | Command::Demo(_) => Ok(()),
     }

@@ -58,9 +58,14 @@ impl CliError {
         self.kind
     }
 
+    /// The sentence, with its causes.
+    pub(crate) fn text(&self) -> String {
+        format!("{:#}", self.error)
+    }
+
     /// Writes `error: …` and `hint: …` to standard error.
     pub(crate) fn print(&self) {
-        eprintln!("error: {:#}", self.error);
+        eprintln!("error: {}", self.text());
         if let Some(hint) = &self.hint {
             eprintln!("hint: {hint}");
         }

@@ -38,7 +38,7 @@ async fn fill(store: &Store, env: &Env) {
                 if name == "first" {
                     tx.query("insert into publishers values ('p', 'heptad', 'Heptad', 1)").execute().await?;
                     tx.query("insert into plugins values ('x', 'p', 'v', 'x', 1)").execute().await?;
-                    const VERSION: &str = "insert into plugin_versions values ('v', 'x', '1.0.0', 'd', 1, '{}', '[]', 'approved', '', 1, null)";
+                    const VERSION: &str = "insert into plugin_versions values ('v', 'x', '1.0.0', 'd', 1, '{}', '[]', 'approved', '', 1, null, null, null)";
                     tx.query(VERSION).execute().await?;
                     tx.query("update generations set value = 7").execute().await?;
                 }
@@ -49,7 +49,7 @@ async fn fill(store: &Store, env: &Env) {
         let filled: Result<(), StoreError> = store
             .write(&ctx, async |mut tx| {
                 const INSTALL: &str =
-                    "insert into installs values ($1, 'i', 'x', 'v', 'enabled', 1, '[]', '{}', 0, 1, 1, 1, '{}', 0, 0, 0, '[]')";
+                    "insert into installs values ($1, 'i', 'x', 'v', 'enabled', 1, '[]', '{}', 0, 1, 1, 1, '{}', 0, 0, 0, '[]', null)";
                 tx.query(INSTALL).execute().await?;
                 const KV: &str = "insert into plugin_kv values ($1, 'i', '6b', $2, 1)";
                 tx.query(KV).bind(vec![0_u8, 255, 10, 13]).execute().await?;

@@ -318,18 +318,22 @@ impl TestHost {
     pub async fn approved(&self, guests: &[&str]) -> Vec<PluginVersion> {
         let mut versions = Vec::new();
         for name in guests {
-            let package = Package::open(guest(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let admitted = self.state.runtime.admit(package).await;
-            let input = VersionIn::from(admitted.unwrap_or_else(|error| panic!("{name}: {error}")));
-            let publisher = self.publisher(&input.manifest.publisher).await.id;
-            let submit = async |mut tx| {
-                let submitted = version_submit(&mut tx, publisher, &input).await?;
-                version_review(&mut tx, submitted.version.id, Review::Approve, "").await
-            };
-            let approved: Result<_, PlatformError> = self.state.store.platform_write(&self.origin(), submit).await;
-            versions.push(approved.unwrap_or_else(|error| panic!("{name}: {error}")));
+            versions.push(self.publish(guest(name)).await);
         }
         versions
+    }
+
+    /// Puts a packed plugin into the catalog in the same way.
+    pub async fn publish(&self, packed: Vec<u8>) -> PluginVersion {
+        let package = Package::open(packed).expect("a plugin is whole");
+        let input = VersionIn::from(self.state.runtime.admit(package).await.expect("a plugin is taken in"));
+        let publisher = self.publisher(&input.manifest.publisher).await.id;
+        let submit = async |mut tx| {
+            let submitted = version_submit(&mut tx, publisher, &input).await?;
+            version_review(&mut tx, submitted.version.id, Review::Approve, "").await
+        };
+        let approved: Result<_, PlatformError> = self.state.store.platform_write(&self.origin(), submit).await;
+        approved.expect("a version is approved")
     }
 
     /// A person with roles, whose password is [`PASSWORD`].

@@ -29,6 +29,7 @@ use serde::Serialize;
 pub use bench::Bench;
 pub use file::Scenario;
 pub use fuel::{FUEL, Fuel, FuelError};
+pub use shop::furnish;
 
 /// The folder of a project's scenarios.
 pub const FOLDER: &str = "tests";

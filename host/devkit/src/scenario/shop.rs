@@ -61,12 +61,9 @@ impl Shop {
         let ctx = origin.for_tenant(record.tenant.clone());
         let servers = Servers::new(scenario.servers.clone());
         let runtime = bench.runtime(&store, &env, servers.clone()).await?;
-        stock(&store, &ctx, &scenario.skus).await?;
         let mut names = Names::default();
-        for (at, customer) in scenario.customers.iter().enumerate() {
-            let id = welcome(&store, &ctx, customer).await;
-            let id = id.map_err(|error| ScenarioError::shop(format!("customers[{at}]"), error))?;
-            names.add(&customer.code, id);
+        for (code, id) in furnish(&store, &ctx, scenario).await? {
+            names.add(&code, id);
         }
         let (calls, events) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let customers = scenario.customers.iter().map(|customer| customer.code.clone()).collect();
@@ -174,6 +171,22 @@ fn founded(input: &ShopIn) -> Result<(Env, TenantIn), ScenarioError> {
         locale,
     };
     Ok((Env::fixed(now.as_millis()), tenant))
+}
+
+/// Puts a scenario's SKUs and customers into a shop that is there; the customers' ids by their codes.
+pub async fn furnish(
+    store: &Store,
+    ctx: &Ctx,
+    scenario: &Scenario,
+) -> Result<Vec<(String, CustomerId)>, ScenarioError> {
+    stock(store, ctx, &scenario.skus).await?;
+    let mut customers = Vec::new();
+    for (at, customer) in scenario.customers.iter().enumerate() {
+        let id = welcome(store, ctx, customer).await;
+        let id = id.map_err(|error| ScenarioError::shop(format!("customers[{at}]"), error))?;
+        customers.push((customer.code.clone(), id));
+    }
+    Ok(customers)
 }
 
 async fn stock(store: &Store, ctx: &Ctx, skus: &[file::SkuIn]) -> Result<(), ScenarioError> {

@@ -3,6 +3,9 @@
 //! A version is immutable: what was submitted once stays, and a change is a higher version.
 
 mod browse;
+mod diff;
+mod life;
+mod reach;
 mod review;
 mod submit;
 
@@ -13,8 +16,12 @@ use heptad_model::{Manifest, Millis};
 use heptad_store::{PlatformTx, Row, StoreError};
 
 pub use browse::{
-    Plugin, plugin_get, plugin_list, plugin_of_publisher_list, version_approved_get, version_approved_list,
+    Facet, Plugin, PluginQuery, plugin_facet_list, plugin_get, plugin_list, plugin_of_publisher_list,
+    version_approved_get, version_approved_list,
 };
+pub use diff::{VersionDiff, version_before, version_diff};
+pub use life::{Fate, version_fate_put, version_kill, version_killed_tell};
+pub use reach::{Reason, rating, reach};
 pub use review::{Review, version_queue, version_review};
 pub use submit::{Submitted, VersionIn, version_check, version_submit};
 
@@ -27,6 +34,10 @@ pub enum VersionState {
     Submitted,
     /// Merchants may install it.
     Approved,
+    /// Merchants may still install it; there is something better.
+    Deprecated,
+    /// Merchants who have it keep it, nobody else may install it.
+    Withdrawn,
     /// Nobody may install it.
     Rejected,
 }
@@ -37,6 +48,8 @@ impl VersionState {
         match self {
             Self::Submitted => "submitted",
             Self::Approved => "approved",
+            Self::Deprecated => "deprecated",
+            Self::Withdrawn => "withdrawn",
             Self::Rejected => "rejected",
         }
     }
@@ -45,7 +58,7 @@ impl VersionState {
 impl std::str::FromStr for VersionState {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Submitted, Self::Approved, Self::Rejected]
+        [Self::Submitted, Self::Approved, Self::Deprecated, Self::Withdrawn, Self::Rejected]
             .into_iter()
             .find(|state| state.name() == text)
             .ok_or_else(|| format!("`{text}` is not the state of a version"))
@@ -79,6 +92,8 @@ pub struct PluginVersion {
     pub submitted_at: Millis,
     /// When it was reviewed.
     pub reviewed_at: Option<Millis>,
+    /// Since when it runs in no shop.
+    pub killed_at: Option<Millis>,
 }
 
 impl PluginVersion {
@@ -99,13 +114,14 @@ impl PluginVersion {
             signed_by: row.opt_text("signed_by")?,
             submitted_at: row.millis("submitted_at")?,
             reviewed_at: row.opt_int("reviewed_at")?.map(Millis::new),
+            killed_at: row.opt_int("killed_at")?.map(Millis::new),
         })
     }
 }
 
 /// A version by its id, in whatever state: for its publisher and the operator.
 pub async fn version_get(tx: &mut PlatformTx, id: VersionId) -> Result<PluginVersion, PlatformError> {
-    const GET: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
+    const GET: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at, killed_at \
                        from plugin_versions where id = $1";
     let found = tx.query(GET).text(id).fetch_optional(PluginVersion::of).await?;
     found.ok_or_else(|| PlatformError::not_found("plugin version", id))
@@ -117,7 +133,7 @@ pub async fn version_list(
     plugin: &str,
     page: &heptad_model::PageRequest,
 ) -> Result<heptad_model::Page<PluginVersion>, PlatformError> {
-    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at \
+    const LIST: &str = "select id, plugin, version, digest, size, manifest, imports, state, note, signed_by, submitted_at, reviewed_at, killed_at \
                         from plugin_versions where plugin = $1 and id > $2 order by id limit $3";
     let rows = tx.query(LIST).bind(plugin).bind(page.after()).bind(page.fetch()).fetch_all(PluginVersion::of).await?;
     Ok(page.page(rows, |version| version.id.to_string()))

@@ -164,6 +164,37 @@ pub(crate) async fn subscription_create(
     Ok(id)
 }
 
+/// Makes the subscriptions of an install what another version's manifest asks for: those of the same name go on where they
+/// are, new ones begin now, and the others go.
+pub(crate) async fn subscriptions_renew(
+    tx: &mut Tx,
+    install: InstallId,
+    wishes: &[EventWish],
+) -> Result<(), PlatformError> {
+    let present = subscriptions_of(tx, install, SubscriptionKind::Plugin).await?;
+    for (id, name) in &present {
+        match wishes.iter().find(|wish| wish.name == *name) {
+            Some(wish) => subscription_wishes_put(tx, *id, name, &wish.types, &wish.filter).await?,
+            None => subscription_delete(tx, *id).await?,
+        }
+    }
+    let new: Vec<EventWish> =
+        wishes.iter().filter(|wish| present.iter().all(|(_, name)| *name != wish.name)).cloned().collect();
+    subscriptions_create(tx, install, &new).await
+}
+
+/// The subscriptions of an install of one kind, by id and name.
+pub(crate) async fn subscriptions_of(
+    tx: &mut Tx,
+    install: InstallId,
+    kind: SubscriptionKind,
+) -> Result<Vec<(SubscriptionId, String)>, StoreError> {
+    const OWN: &str =
+        "select id, name from subscriptions where tenant_id = $1 and owner = $2 and kind = $3 order by id";
+    let read = |row: &Row| Ok((row.parse("id")?, row.text("name")?));
+    tx.query(OWN).text(install).bind(kind.name()).fetch_all(read).await
+}
+
 /// Replaces what a subscription is called and asks for.
 pub(crate) async fn subscription_wishes_put(
     tx: &mut Tx,
@@ -181,21 +212,26 @@ pub(crate) async fn subscription_wishes_put(
 /// Removes the subscriptions of an owner with all that is kept about them.
 pub(crate) async fn subscriptions_delete(tx: &mut Tx, owner: &str) -> Result<(), StoreError> {
     const OWN: &str = "select id from subscriptions where tenant_id = $1 and owner = $2";
-    let ids = tx.query(OWN).bind(owner).fetch_all(|row| row.text("id")).await?;
-    for id in ids {
-        let tenant = tx.ctx().tenant().id;
-        let lanes = "delete from lanes where tenant = $1 and subscription_id = $2";
-        tx.platform_query(lanes).text(tenant).bind(&id).execute().await?;
-        for rest in [
-            "delete from deliveries where tenant_id = $1 and subscription_id = $2",
-            "delete from dead_letters where tenant_id = $1 and subscription_id = $2",
-            "delete from replay_items where tenant_id = $1 and replay_id in \
-             (select id from replays where tenant_id = $1 and subscription_id = $2)",
-            "delete from replays where tenant_id = $1 and subscription_id = $2",
-            "delete from subscriptions where tenant_id = $1 and id = $2",
-        ] {
-            tx.query(rest).bind(&id).execute().await?;
-        }
+    for id in tx.query(OWN).bind(owner).fetch_all(|row| row.parse("id")).await? {
+        subscription_delete(tx, id).await?;
+    }
+    Ok(())
+}
+
+/// Removes a subscription with all that is kept about it.
+pub(crate) async fn subscription_delete(tx: &mut Tx, id: SubscriptionId) -> Result<(), StoreError> {
+    const LANES: &str = "delete from lanes where tenant = $1 and subscription_id = $2";
+    let tenant = tx.ctx().tenant().id;
+    tx.platform_query(LANES).text(tenant).text(id).execute().await?;
+    for rest in [
+        "delete from deliveries where tenant_id = $1 and subscription_id = $2",
+        "delete from dead_letters where tenant_id = $1 and subscription_id = $2",
+        "delete from replay_items where tenant_id = $1 and replay_id in \
+         (select id from replays where tenant_id = $1 and subscription_id = $2)",
+        "delete from replays where tenant_id = $1 and subscription_id = $2",
+        "delete from subscriptions where tenant_id = $1 and id = $2",
+    ] {
+        tx.query(rest).text(id).execute().await?;
     }
     Ok(())
 }

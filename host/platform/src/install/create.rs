@@ -6,6 +6,7 @@ use heptad_store::{Row, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::secret::secrets_purge;
+use super::snapshot::snapshot_drop;
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
 use crate::apps::{app_origin_delete, app_origin_put};
@@ -143,6 +144,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
     let kv_entries = tx.query(entries).text(id).execute().await?;
     schedules_delete(tx, id).await?;
     documents_purge(tx, id).await?;
+    snapshot_drop(tx, id).await?;
     secrets_purge(tx, id).await?;
     enqueued_forget(tx, id).await?;
     plugin_logs_forget(tx, id).await?;
@@ -191,9 +193,12 @@ pub(super) fn grants_check(manifest: &Manifest, granted: &Grants) -> Result<(), 
 }
 
 /// The approved version that was asked for, or the latest.
-async fn approved(tx: &mut Tx, plugin: &str, version: Option<&str>) -> Result<(VersionId, Manifest), PlatformError> {
-    const NAMED: &str =
-        "select id, manifest from plugin_versions where plugin = $1 and version = $2 and state = 'approved'";
+pub(super) async fn approved(
+    tx: &mut Tx,
+    plugin: &str,
+    version: Option<&str>,
+) -> Result<(VersionId, Manifest), PlatformError> {
+    const NAMED: &str = "select id, manifest from plugin_versions where plugin = $1 and version = $2 and state in ('approved', 'deprecated')";
     const LATEST: &str =
         "select v.id, v.manifest from plugins p join plugin_versions v on v.id = p.latest where p.name = $1";
     let statement = match version {

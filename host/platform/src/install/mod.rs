@@ -4,6 +4,8 @@ mod change;
 mod create;
 mod quota;
 mod secret;
+mod snapshot;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,12 @@ pub use change::{
 pub(crate) use quota::install_near_post;
 pub use secret::{
     GivenSecret, OpenSecret, install_secret_delete, install_secret_list, install_secret_put, install_secrets_open,
+};
+
+pub use snapshot::LostWrites;
+pub use upgrade::{
+    Previous, UpgradeIn, UpgradePlan, install_rollback, install_rollback_plan, install_upgrade, install_upgrade_plan,
+    upgrade_snapshot_purge,
 };
 
 pub use create::{Grants, InstallIn, MAX_ON_POINT, Uninstalled, install_create, install_delete};
@@ -80,6 +88,8 @@ pub struct Install {
     pub settings: Value,
     /// What the merchant chose for points where a failure may block or not; the point's own policy where absent.
     pub failure: BTreeMap<Point, FailurePolicy>,
+    /// Since when the operator keeps its version from running in any shop.
+    pub killed_at: Option<Millis>,
     /// How often its breakers were re-armed.
     pub rearmed: i64,
     /// The version's manifest.
@@ -96,6 +106,11 @@ impl Install {
     /// Whether it runs.
     pub fn is_enabled(&self) -> bool {
         self.state == InstallState::Enabled
+    }
+
+    /// Whether the points call it: it is enabled, and no operator has stopped its version.
+    pub fn runs(&self) -> bool {
+        self.is_enabled() && self.killed_at.is_none()
     }
 
     /// All that the tenant allows.
@@ -128,6 +143,7 @@ impl Install {
             hosts: row.json("hosts")?,
             settings: crate::settings::filled(&manifest, settings),
             failure: row.json("failure")?,
+            killed_at: row.opt_int("killed_at")?.map(Millis::new),
             rearmed: row.int("rearmed")?,
             manifest: Arc::new(manifest),
             revision: row.int("revision")?,
@@ -142,7 +158,7 @@ impl Install {
 /// Not paged: the limit of plugins on a point bounds it.
 pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
     const LIST: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, i.hosts, \
-                        i.settings, i.failure, i.rearmed, v.manifest, i.revision, i.created_at, i.updated_at \
+                        i.settings, i.failure, i.rearmed, v.manifest, v.killed_at, i.revision, i.created_at, i.updated_at \
                         from installs i join plugin_versions v on v.id = i.version_id \
                         where i.tenant_id = $1 order by i.position, i.id";
     tx.query(LIST).fetch_all(Install::of).await
@@ -151,7 +167,7 @@ pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
 /// One install of the tenant.
 pub async fn install_get(tx: &mut Tx, id: InstallId) -> Result<Install, PlatformError> {
     const GET: &str = "select i.id, i.plugin, v.version, i.version_id, v.digest, i.state, i.position, i.granted, i.hosts, \
-                       i.settings, i.failure, i.rearmed, v.manifest, i.revision, i.created_at, i.updated_at \
+                       i.settings, i.failure, i.rearmed, v.manifest, v.killed_at, i.revision, i.created_at, i.updated_at \
                        from installs i join plugin_versions v on v.id = i.version_id \
                        where i.tenant_id = $1 and i.id = $2";
     let found = tx.query(GET).text(id).fetch_optional(Install::of).await?;

@@ -16,7 +16,7 @@ use heptad_model::{Cron, Millis, Zone};
 use heptad_store::{Row, StoreError, Tx};
 
 use crate::PlatformError;
-use crate::delivery::subscription::{SubscriptionKind, SubscriptionState, subscription_create};
+use crate::delivery::subscription::{SubscriptionKind, SubscriptionState, subscription_create, subscription_delete};
 
 pub use due::{schedule_turn, schedules_due};
 pub use rule::MAX_WAITING;
@@ -130,6 +130,41 @@ pub(crate) async fn schedules_create(
         statement.execute().await?;
     }
     Ok(())
+}
+
+/// Makes the schedules of an install what another version's manifest asks for: those that say the same go on, and the
+/// others are made anew or go.
+pub(crate) async fn schedules_renew(
+    tx: &mut Tx,
+    install: InstallId,
+    wishes: &[ScheduleWish],
+) -> Result<(), PlatformError> {
+    const OWN: &str = "select name, subscription_id, cron, time_zone, jitter_ms, missed from schedules \
+                       where tenant_id = $1 and install_id = $2";
+    const DELETE: &str = "delete from schedules where tenant_id = $1 and subscription_id = $2 returning id";
+    const TURN: &str = "delete from schedule_turns where tenant = $1 and schedule_id = $2";
+    let tenant = tx.ctx().tenant().clone();
+    let read = |row: &Row| {
+        let said = (row.text("cron")?, row.text("time_zone")?, row.int("jitter_ms")?, row.text("missed")?);
+        Ok((row.text("name")?, row.parse::<SubscriptionId>("subscription_id")?, said))
+    };
+    let present = tx.query(OWN).text(install).fetch_all(read).await?;
+    let says = |wish: &ScheduleWish| {
+        let zone = wish.time_zone.as_deref().unwrap_or(&tenant.time_zone).to_owned();
+        (wish.cron.clone(), zone, i64::from(wish.jitter_seconds) * SECOND, wish.missed.name().to_owned())
+    };
+    let stays = |wish: &ScheduleWish| present.iter().any(|(name, _, said)| *name == wish.name && *said == says(wish));
+    for (name, subscription, _) in &present {
+        if wishes.iter().any(|wish| wish.name == *name && stays(wish)) {
+            continue;
+        }
+        for id in tx.query(DELETE).text(*subscription).fetch_all(|row| row.text("id")).await? {
+            tx.platform_query(TURN).text(tenant.id).bind(id).execute().await?;
+        }
+        subscription_delete(tx, *subscription).await?;
+    }
+    let new: Vec<ScheduleWish> = wishes.iter().filter(|wish| !stays(wish)).cloned().collect();
+    schedules_create(tx, install, &new).await
 }
 
 /// Removes the schedules of an install; their subscriptions are removed as all its subscriptions are.

@@ -3,15 +3,16 @@
 use heptad_model::{Env, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
-    Review, VersionState, plugin_get, plugin_list, version_approved_list, version_list, version_queue, version_review,
-    version_submit,
+    PluginQuery, Review, VersionState, plugin_get, plugin_list, version_approved_list, version_list, version_queue,
+    version_review, version_submit,
 };
 use heptad_store::{Store, both_databases};
 
 use crate::support::*;
 
 async fn found(store: &Store, env: &Env, search: &str) -> Vec<String> {
-    let list = async |mut tx| plugin_list(&mut tx, search, &PageRequest::first()).await;
+    let wanted = PluginQuery { search: search.to_owned(), ..PluginQuery::default() };
+    let list = async |mut tx| plugin_list(&mut tx, &wanted, &PageRequest::first()).await;
     let page = store.platform_read::<_, PlatformError, _>(&origin(env), list).await.unwrap();
     page.items.into_iter().map(|plugin| format!("{} {}", plugin.name, plugin.latest.version)).collect()
 }

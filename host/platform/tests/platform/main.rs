@@ -13,4 +13,5 @@ mod notices;
 mod people;
 mod schedules;
 mod support;
+mod upgrades;
 mod vault;

@@ -1,12 +1,17 @@
-//! `heptad plugin`: projects of plugins ([`project`], [`check`], [`test`]), and their files ([`file`]).
+//! `heptad plugin`: projects of plugins ([`project`], [`check`], [`test`], [`dev`]), their files ([`file`]), and what a
+//! publisher does on a server ([`remote`]).
 
 pub(crate) mod check;
+pub(crate) mod dev;
 pub(crate) mod file;
 mod project;
+pub(crate) mod remote;
 pub(crate) mod test;
 
+use self::dev::DevArgs;
 use self::file::{InspectArgs, KeyArgs, PackArgs, SignArgs};
 use self::project::{NewArgs, ProjectArgs, VendorArgs};
+use self::remote::{PublishArgs, ReleaseArgs, VersionsArgs};
 use self::test::TestArgs;
 use crate::commands::replay::ReplayArgs;
 use crate::error::Result;
@@ -22,6 +27,8 @@ pub(crate) enum PluginCommand {
     Check(ProjectArgs),
     /// Run a project's scenarios (`tests/*.toml`), each in a shop of its own, and print what the calls used of their limits
     Test(TestArgs),
+    /// Run a project in a shop on this machine, and swap in each change of its sources
+    Dev(DevArgs),
     /// Renew the SDK in a project's folder by that of this program
     Vendor(VendorArgs),
     /// Put a manifest into a component, which makes it a plugin; the component's code stays as it is
@@ -30,6 +37,12 @@ pub(crate) enum PluginCommand {
     Key(KeyArgs),
     /// Sign a plugin
     Sign(SignArgs),
+    /// Build, sign and upload a plugin to a server
+    Publish(PublishArgs),
+    /// List the versions of a plugin on a server, in whatever state
+    Versions(VersionsArgs),
+    /// Recommend, deprecate or withdraw a version on a server
+    Release(ReleaseArgs),
     /// Print what a plugin says and asks for, after the checks of an upload
     Inspect(InspectArgs),
     /// Run a recorded call again, on this host and bit for bit, or on a changed plugin, and print what differs
@@ -46,6 +59,12 @@ pub(crate) fn run(command: PluginCommand) -> Result {
         PluginCommand::Key(args) => file::key(&args),
         PluginCommand::Sign(args) => file::sign(&args),
         PluginCommand::Inspect(args) => file::inspect(&args),
-        PluginCommand::Replay(_) | PluginCommand::Check(_) | PluginCommand::Test(_) => Ok(()),
+        PluginCommand::Replay(_)
+        | PluginCommand::Check(_)
+        | PluginCommand::Test(_)
+        | PluginCommand::Dev(_)
+        | PluginCommand::Publish(_)
+        | PluginCommand::Versions(_)
+        | PluginCommand::Release(_) => Ok(()),
     }
 }

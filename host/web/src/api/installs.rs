@@ -17,6 +17,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::failures::{BreakerOut, FailureOut};
+use super::shared::moment;
 use crate::auth::{Owner, Staff};
 use crate::error::ApiResult;
 use crate::extract::{Body, PathOf};
@@ -96,6 +97,9 @@ pub(crate) struct InstallOut {
     /// `enabled` or `disabled`.
     #[schema(example = "enabled")]
     pub state: &'static str,
+    /// Since when the operator keeps this version from running in any shop, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<String>,
     /// Its place in the shop's order; smaller runs earlier.
     #[schema(example = 1)]
     pub position: i64,
@@ -151,6 +155,7 @@ impl InstallOut {
             version_id: install.version_id.to_string(),
             digest: install.digest,
             state: install.state.name(),
+            stopped_at: moment(install.killed_at),
             position: install.position,
             points: install.manifest.points.iter().map(|point| point.name()).collect(),
             granted: install.granted.iter().map(|permission| permission.name()).collect(),
@@ -163,7 +168,7 @@ impl InstallOut {
 }
 
 /// An install with its breakers.
-pub(super) struct Seen {
+pub(crate) struct Seen {
     install: Install,
     breakers: Vec<Breaker>,
 }

@@ -16,6 +16,7 @@ mod failures;
 mod health;
 mod installs;
 mod inventory;
+mod life;
 mod limits;
 mod me;
 mod notices;
@@ -42,6 +43,7 @@ mod subscriptions;
 mod tenants;
 mod tokens;
 mod trace;
+mod upgrades;
 mod usage;
 mod users;
 mod versions;
@@ -100,6 +102,7 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/users", ScopeKeeper::ROLES),
     row("POST", "/v1/users", ScopeKeeper::ROLES),
     row("GET", "/v1/plugins", CatalogReader::ROLES),
+    row("GET", "/v1/plugin-facets", CatalogReader::ROLES),
     row("GET", "/v1/plugins/{plugin}", CatalogReader::ROLES),
     row("GET", "/v1/plugins/{plugin}/versions", CatalogReader::ROLES),
     row("GET", "/v1/own-plugins", Maker::ROLES),
@@ -109,6 +112,10 @@ pub const ROUTES: &[RouteRow] = &[
     row("GET", "/v1/versions/{version}", MakerOrOperator::ROLES),
     row("POST", "/v1/versions/{version}/approve", Operator::ROLES),
     row("POST", "/v1/versions/{version}/reject", Operator::ROLES),
+    row("GET", "/v1/versions/{version}/changes", MakerOrOperator::ROLES),
+    row("PUT", "/v1/versions/{version}/state", MakerOrOperator::ROLES),
+    row("POST", "/v1/versions/{version}/kill", Operator::ROLES),
+    row("POST", "/v1/versions/{version}/revive", Operator::ROLES),
     row("GET", "/v1/signing-keys", Maker::ROLES),
     row("POST", "/v1/signing-keys", Maker::ROLES),
     row("POST", "/v1/signing-keys/{signing_key}/revoke", MakerOrOperator::ROLES),
@@ -124,6 +131,10 @@ pub const ROUTES: &[RouteRow] = &[
     row("PUT", "/v1/installs/{install}/secrets/{name}", Owner::ROLES),
     row("DELETE", "/v1/installs/{install}/secrets/{name}", Owner::ROLES),
     row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
+    row("GET", "/v1/installs/{install}/upgrade", Staff::ROLES),
+    row("POST", "/v1/installs/{install}/upgrade", Owner::ROLES),
+    row("GET", "/v1/installs/{install}/rollback", Staff::ROLES),
+    row("POST", "/v1/installs/{install}/rollback", Owner::ROLES),
     row("POST", "/v1/installs/{install}/enable", Staff::ROLES),
     row("POST", "/v1/installs/{install}/disable", Staff::ROLES),
     row("POST", "/v1/installs/{install}/rearm", Staff::ROLES),
@@ -248,6 +259,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::customer_token_post))
         .routes(routes!(users::user_page, users::user_post))
         .routes(routes!(plugins::plugin_page))
+        .routes(routes!(plugins::plugin_facet_all))
         .routes(routes!(plugins::plugin_read))
         .routes(routes!(plugins::plugin_version_page))
         .routes(routes!(versions::own_plugin_page))
@@ -255,11 +267,17 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::version_read))
         .routes(routes!(versions::version_approve))
         .routes(routes!(versions::version_reject))
+        .routes(routes!(life::version_changes))
+        .routes(routes!(life::version_fate))
+        .routes(routes!(life::version_stop))
+        .routes(routes!(life::version_revival))
         .routes(routes!(signing_keys::signing_key_all, signing_keys::signing_key_post))
         .routes(routes!(signing_keys::signing_key_revocation))
         .routes(routes!(signing_keys::signed_version_page))
         .routes(routes!(installs::install_all, installs::install_post))
         .routes(routes!(installs::install_read, installs::install_remove))
+        .routes(routes!(upgrades::upgrade_plan, upgrades::upgrade))
+        .routes(routes!(upgrades::rollback_plan, upgrades::rollback))
         .routes(routes!(installs::install_settings))
         .routes(routes!(installs::install_grants))
         .routes(routes!(secrets::install_secret_all))

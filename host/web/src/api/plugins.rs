@@ -4,7 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use heptad_model::manifest::PermissionWish;
 use heptad_model::{HostWish, Locale, Manifest};
-use heptad_platform::catalog::{Plugin, PluginVersion, plugin_get, plugin_list, version_approved_list};
+use heptad_platform::catalog::{
+    Facet, Plugin, PluginQuery, PluginVersion, plugin_facet_list, plugin_get, plugin_list, rating, reach,
+    version_approved_list,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -49,6 +52,21 @@ pub(crate) struct PluginDetailOut {
     /// The SPDX expression of its licence.
     #[schema(example = "Apache-2.0")]
     pub license: String,
+    /// What it is made for.
+    #[schema(example = json!(["apparel"]))]
+    pub industries: Vec<String>,
+    /// How much it may do, from 1 (nothing but its own) to 6 (what is personal may leave the shop), computed of what it asks for.
+    #[schema(example = 2)]
+    pub reach: u8,
+    /// Why, the weightiest first.
+    #[schema(example = json!(["reads-business"]))]
+    pub reach_reasons: Vec<&'static str>,
+    /// `approved`, or `deprecated` where there is something better.
+    #[schema(example = "approved")]
+    pub state: &'static str,
+    /// The key that has signed it; absent where nobody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// What it asks for.
     pub permissions: Vec<WishOut>,
     /// The hosts that it calls.
@@ -125,7 +143,7 @@ pub(crate) struct VersionOut {
     pub digest: String,
     /// Its bytes.
     pub size: u64,
-    /// `submitted`, `approved` or `rejected`.
+    /// `submitted`, `approved`, `deprecated`, `withdrawn` or `rejected`.
     #[schema(example = "approved")]
     pub state: &'static str,
     /// The reviewer's words to the publisher; empty before the review.
@@ -145,6 +163,9 @@ pub(crate) struct VersionOut {
     /// When it was reviewed, in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reviewed_at: Option<String>,
+    /// Since when it runs in no shop, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub killed_at: Option<String>,
 }
 
 impl From<PluginVersion> for VersionOut {
@@ -163,6 +184,7 @@ impl From<PluginVersion> for VersionOut {
             imports: version.imports,
             submitted_at: version.submitted_at.rfc3339(),
             reviewed_at: moment(version.reviewed_at),
+            killed_at: moment(version.killed_at),
         }
     }
 }
@@ -186,9 +208,15 @@ impl PluginOut {
 impl PluginDetailOut {
     fn new(plugin: &Plugin, reader: Locale) -> Self {
         let manifest = &plugin.latest.manifest;
+        let reasons = reach(manifest);
         Self {
             plugin: PluginOut::new(plugin, reader),
             license: manifest.license.clone(),
+            industries: manifest.industries.clone(),
+            reach: rating(&reasons),
+            reach_reasons: reasons.iter().map(|reason| reason.name()).collect(),
+            state: plugin.latest.state.name(),
+            signed_by: plugin.latest.signed_by.clone(),
             permissions: wishes(manifest, reader),
             hosts: manifest.hosts.iter().map(|wish| HostOut::new(wish, reader)).collect(),
             settings_schema: manifest.settings.clone(),
@@ -219,10 +247,57 @@ pub(crate) struct SearchQuery {
     /// A part of a plugin's name, title or summary in any language; all plugins when absent.
     #[serde(default)]
     pub search: String,
+    /// What it is made for, such as `apparel`.
+    pub industry: Option<String>,
+    /// A capability that it touches: `mall`, `members` or `platform`.
+    pub capability: Option<String>,
+    /// A language that it speaks, such as `zh-CN`.
+    pub language: Option<String>,
     /// The `next` of the page before; absent for the first page.
     pub cursor: Option<String>,
     /// The most items of the page, 1 to 200; 50 when absent.
     pub limit: Option<u32>,
+}
+
+impl From<SearchQuery> for PluginQuery {
+    fn from(query: SearchQuery) -> Self {
+        let SearchQuery { search, industry, capability, language, .. } = query;
+        Self { search, industry, capability, language }
+    }
+}
+
+/// A value by which plugins are found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FacetOut {
+    /// `industry`, `capability` or `language`.
+    #[schema(example = "capability")]
+    pub kind: String,
+    /// The value.
+    #[schema(example = "members")]
+    pub value: String,
+    /// How many of the plugins that fit have it.
+    pub plugins: i64,
+}
+
+/// All values by which the plugins that fit are told apart.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FacetsOut {
+    /// By kind, the most frequent first.
+    pub items: Vec<FacetOut>,
+}
+
+/// Lists by what the plugins that fit are told apart: industries, capabilities and languages, with their numbers.
+#[utoipa::path(get, path = "/v1/plugin-facets", tag = "catalog", params(SearchQuery), responses((status = OK, body = FacetsOut)))]
+pub(super) async fn plugin_facet_all(
+    State(state): State<AppState>,
+    reader: CatalogReader,
+    Params(query): Params<SearchQuery>,
+) -> ApiResult<Json<FacetsOut>> {
+    let wanted = PluginQuery::from(query);
+    let list = async |mut tx| plugin_facet_list(&mut tx, &wanted).await;
+    let facets = state.store.platform_read(&reader.origin, list).await?;
+    let out = |Facet { kind, value, plugins }: Facet| FacetOut { kind, value, plugins };
+    Ok(Json(FacetsOut { items: facets.into_iter().map(out).collect() }))
 }
 
 /// Lists the plugins that merchants may install, by name.
@@ -232,8 +307,9 @@ pub(super) async fn plugin_page(
     reader: CatalogReader,
     Params(query): Params<SearchQuery>,
 ) -> ApiResult<Json<PageOut<PluginOut>>> {
-    let page = PageQuery { cursor: query.cursor, limit: query.limit }.request()?;
-    let list = async |mut tx| plugin_list(&mut tx, &query.search, &page).await;
+    let page = PageQuery { cursor: query.cursor.clone(), limit: query.limit }.request()?;
+    let wanted = PluginQuery::from(query);
+    let list = async |mut tx| plugin_list(&mut tx, &wanted, &page).await;
     let page = state.store.platform_read(&reader.origin, list).await?;
     Ok(Json(PageOut::of(page, |plugin| PluginOut::new(&plugin, reader.origin.locale))))
 }

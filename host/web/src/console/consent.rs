@@ -4,9 +4,24 @@
 use heptad_model::permission::{Access, DataClass};
 use heptad_model::points::{FailurePolicy, Kind};
 use heptad_model::{HostWish, Manifest, Permission, Point};
+use heptad_platform::catalog::{rating, reach};
 use heptad_platform::install::Grants;
 
 use super::i18n::Words;
+
+/// How much a plugin may do, from 1 to 6, and why.
+pub(super) struct Reach {
+    pub(super) level: u32,
+    pub(super) reasons: Vec<String>,
+}
+
+impl Reach {
+    pub(super) fn of(words: Words, manifest: &Manifest) -> Self {
+        let reasons = reach(manifest);
+        let sentences = reasons.iter().map(|reason| words.of_code("reach", reason.name())).collect();
+        Self { level: rating(&reasons).into(), reasons: sentences }
+    }
+}
 
 /// A permission as a merchant reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]

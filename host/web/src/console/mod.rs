@@ -36,7 +36,7 @@ pub(crate) use notice::{cause_sentence, sentence as notice_sentence};
 use pages::{
     audit, carts, catalog, customers, dead_letters, deliveries, events, failures, installs, limits, notices, orders,
     overview, people, products, publisher, replays, retention, review, routes, schedules, secrets, sign_in,
-    signing_keys, subscriptions, tenants, usage, webhooks,
+    signing_keys, subscriptions, tenants, upgrades, usage, webhooks,
 };
 
 /// The most bytes of a form.
@@ -57,6 +57,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/plugins/{install}/move", post(installs::move_post))
         .route("/plugins/{install}/enable", post(installs::enable_post))
         .route("/plugins/{install}/disable", post(installs::disable_post))
+        .route("/plugins/{install}/upgrade", get(upgrades::show).post(upgrades::upgrade))
+        .route("/plugins/{install}/rollback", get(upgrades::rollback).post(upgrades::rollback_post))
         .route("/plugins/{install}/uninstall", get(installs::uninstall).post(installs::uninstall_post))
         .route("/plugins/{install}/rearm", post(failures::rearm_post))
         .route("/plugins/{install}/failure", post(failures::failure_post))
@@ -95,6 +97,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     let operating = Router::new()
         .route("/", get(review::queue))
         .route("/versions/{version}", get(review::version).post(review::review))
+        .route("/versions/{version}/life", post(review::life))
         .route("/tenants", get(tenants::tenants).post(tenants::tenant_post))
         .route("/tenants/{tenant}/limits", post(limits::tenant_post))
         .route("/limits", get(limits::list).post(limits::create))

@@ -31,6 +31,10 @@ pub(crate) fn sentence(locale: Locale, notice: &Notice) -> String {
         NoticeKind::PluginDisabled => {
             words.with("notice-plugin-disabled", [plugin, ("version", text("version").value())])
         }
+        NoticeKind::PluginStopped => {
+            let values = [plugin, ("version", text("version").value()), ("reason", text("reason").value())];
+            words.with("notice-plugin-stopped", values)
+        }
         NoticeKind::EventDead => {
             let (subscription, event) = (text("subscription").value(), text("event").value());
             let why = cause(words, text("code"));
@@ -137,6 +141,7 @@ mod tests {
                 &["tea-club", "81.0 k", "100.0 k", "its own store"],
             ),
             (NoticeKind::PluginDisabled, &["tea-club 1.2.0"], &["tea-club 1.2.0"]),
+            (NoticeKind::PluginStopped, &["tea-club 1.2.0"], &["tea-club 1.2.0"]),
             (
                 NoticeKind::EventDead,
                 &["stamp", "order.paid", "计算量过大"],

@@ -22,5 +22,6 @@ mod stock;
 mod stream;
 mod tenants;
 mod tokens;
+mod upgrades;
 mod uploads;
 mod webhooks;

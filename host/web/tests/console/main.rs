@@ -8,6 +8,7 @@ mod browser;
 mod events;
 mod fixture;
 mod installing;
+mod life;
 mod notices;
 mod ordering;
 mod pages;

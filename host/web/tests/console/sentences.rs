@@ -104,6 +104,12 @@ fn every_sentence_is_asked_for() {
         "schedule-missed-",
         "app-",
         "route-audience-",
+        "facet-",
+        "industry-",
+        "capability-",
+        "language-",
+        "life-",
+        "reach-",
     ];
     let idle: Vec<_> = sentences("en")
         .into_keys()

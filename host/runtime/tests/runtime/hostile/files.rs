@@ -144,8 +144,15 @@ async fn sections_that_mean_nothing_change_nothing() {
         ("heptad-signature", &junk),
         ("", &[]),
     ];
-    scene.victim("answer-unknown-line", with_sections(&packed("answer-unknown-line", 16), sections)).await.unwrap();
+    let (name, junk) = ("answer-unknown-line", with_sections(&component("answer-unknown-line"), sections));
+    let whole = with_sections(&junk, &[(MANIFEST_SECTION, manifest(name, 16).to_json().as_bytes())]);
+    scene.victim(name, whole).await.unwrap();
     scene.honest_answer_is_right().await;
+    // Behind the manifest nothing but a signature may come.
+    for section in sections {
+        let error = scene.host.publish_packed(with_sections(&packed(name, 16), &[*section])).await.unwrap_err();
+        assert_eq!(error.code(), "behind-manifest", "{error}");
+    }
 }
 
 #[tokio::test]

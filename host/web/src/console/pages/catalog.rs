@@ -3,13 +3,16 @@
 use askama::Template;
 use axum::extract::State;
 use heptad_model::{Manifest, PageRequest};
-use heptad_platform::catalog::{Plugin, PluginVersion, plugin_get, plugin_list, version_approved_list};
+use heptad_platform::catalog::{
+    Facet, Plugin, PluginQuery, PluginVersion, VersionState, plugin_facet_list, plugin_get, plugin_list,
+    version_approved_list,
+};
 use heptad_platform::install::{Install, InstallIn, install_create};
 use heptad_platform::{PlatformError, install_list};
 use heptad_store::StoreError;
 
 use super::go;
-use crate::console::consent::{self, Group, PointWords};
+use crate::console::consent::{self, Group, PointWords, Reach};
 use crate::console::desk::Shop;
 use crate::console::failure::ConsoleResult;
 use crate::console::fields::{Asks, Fields, Listing};
@@ -36,8 +39,53 @@ struct Card {
 struct CatalogPage {
     shell: Shell,
     search: String,
+    facets: Vec<Choices>,
     cards: Vec<Card>,
     next: Option<String>,
+}
+
+/// Cursor, search and facets of the catalog, from the address.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(in crate::console) struct CatalogListing {
+    #[serde(flatten)]
+    listing: Listing,
+    industry: Option<String>,
+    capability: Option<String>,
+    language: Option<String>,
+}
+
+/// The values of a kind by which plugins are found.
+struct Choices {
+    kind: &'static str,
+    label: String,
+    values: Vec<Choice>,
+}
+
+struct Choice {
+    value: String,
+    label: String,
+    chosen: bool,
+}
+
+fn choices(shop: &Shop, wanted: &PluginQuery, facets: &[Facet]) -> Vec<Choices> {
+    let kinds = [("industry", &wanted.industry), ("capability", &wanted.capability), ("language", &wanted.language)];
+    kinds
+        .into_iter()
+        .map(|(kind, chosen)| Choices {
+            kind,
+            label: shop.shell.t(&format!("facet-{kind}")),
+            values: facets
+                .iter()
+                .filter(|facet| facet.kind == kind)
+                .map(|facet| Choice {
+                    label: format!("{} ({})", shop.words().of_code(kind, &facet.value), facet.plugins),
+                    chosen: chosen.as_ref() == Some(&facet.value),
+                    value: facet.value.clone(),
+                })
+                .collect(),
+        })
+        .filter(|choices| !choices.values.is_empty())
+        .collect()
 }
 
 /// Name and summary in the reader's language.
@@ -56,11 +104,22 @@ async fn installed(state: &AppState, shop: &Shop) -> Result<Vec<Install>, StoreE
 pub(in crate::console) async fn list(
     shop: Shop,
     State(state): State<AppState>,
-    Asks(listing): Asks<Listing>,
+    Asks(listing): Asks<CatalogListing>,
 ) -> ConsoleResult {
-    let (search, asked) = (listing.search(), listing.page(PER_PAGE)?);
-    let read = async |mut tx| plugin_list(&mut tx, &search, &asked).await;
-    let found = state.store.platform_read(shop.ctx.origin(), read).await?;
+    let (search, asked) = (listing.listing.search(), listing.listing.page(PER_PAGE)?);
+    let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let wanted = PluginQuery {
+        search: search.clone(),
+        industry: given(&listing.industry),
+        capability: given(&listing.capability),
+        language: given(&listing.language),
+    };
+    let read = async |mut tx| {
+        let found = plugin_list(&mut tx, &wanted, &asked).await?;
+        Ok::<_, PlatformError>((found, plugin_facet_list(&mut tx, &wanted).await?))
+    };
+    let (found, facets) = state.store.platform_read(shop.ctx.origin(), read).await?;
+    let facets = choices(&shop, &wanted, &facets);
     let installed = installed(&state, &shop).await?;
     let card = |plugin: &Plugin| {
         let manifest = &plugin.latest.manifest;
@@ -75,7 +134,13 @@ pub(in crate::console) async fn list(
             installed: installed.iter().any(|install| install.plugin == plugin.name),
         }
     };
-    page(&CatalogPage { cards: found.items.iter().map(card).collect(), search, next: found.next, shell: shop.shell })
+    page(&CatalogPage {
+        cards: found.items.iter().map(card).collect(),
+        search,
+        facets,
+        next: found.next,
+        shell: shop.shell,
+    })
 }
 
 /// A version in a list.
@@ -101,6 +166,9 @@ struct PluginPage {
     points: Vec<PointWords>,
     groups: Vec<Group>,
     limits: Vec<String>,
+    reach: Reach,
+    is_deprecated: bool,
+    signed_by: String,
     versions: Vec<VersionRow>,
     install: Option<String>,
     is_owner: bool,
@@ -138,6 +206,9 @@ pub(in crate::console) async fn show(shop: Shop, State(state): State<AppState>) 
         points: consent::points(shop.words(), manifest),
         groups: consent::groups(shop.words(), manifest, None),
         limits: consent::limits(shop.words(), manifest),
+        reach: Reach::of(shop.words(), manifest),
+        is_deprecated: latest.state == VersionState::Deprecated,
+        signed_by: latest.signed_by.clone().unwrap_or_else(|| shop.shell.t("version-signed-by-nobody")),
         versions: versions.items.iter().rev().map(row).collect(),
         install: install.map(|install| shop.url(format_args!("/plugins/{}", install.id))),
         is_owner: shop.is_owner,

@@ -18,6 +18,7 @@ use super::failures::{self, PointView};
 use super::routes::{self, RouteView};
 use super::secrets::{self, SecretView};
 use super::subscriptions::{self, SubscriptionRow};
+use super::upgrades::{VersionsView, versions_view};
 use super::{audit, catalog, go};
 use crate::console::consent::{self, Group};
 use crate::console::desk::Shop;
@@ -80,6 +81,10 @@ struct InstallPage {
     slug: String,
     version: String,
     enabled: bool,
+    /// Since when the operator keeps it from running.
+    stopped: Option<String>,
+    newer: Option<String>,
+    back: Option<(String, String)>,
     since: String,
     points: Vec<PointView>,
     subscriptions: Vec<SubscriptionRow>,
@@ -112,10 +117,11 @@ struct Seen {
     breakers: Vec<Breaker>,
     subscriptions: Vec<SubscriptionRow>,
     secrets: Vec<GivenSecret>,
+    versions: VersionsView,
 }
 
 fn install_page(shop: Shop, state: &AppState, seen: &Seen, values: &Value, errors: &[FieldError]) -> InstallPage {
-    let Seen { install, breakers, subscriptions, secrets } = seen;
+    let Seen { install, breakers, subscriptions, secrets, versions } = seen;
     let (name, summary) = catalog::title(&shop, &install.manifest);
     let groups = consent::groups(shop.words(), &install.manifest, Some(&install.grants()));
     InstallPage {
@@ -127,6 +133,9 @@ fn install_page(shop: Shop, state: &AppState, seen: &Seen, values: &Value, error
         slug: install.plugin.clone(),
         version: install.version.clone(),
         enabled: install.is_enabled(),
+        stopped: install.killed_at.map(|at| shop.look.time(at)),
+        newer: versions.newer.clone(),
+        back: versions.back.clone(),
         since: shop.look.time(install.created_at),
         points: failures::points(&shop, install, breakers),
         subscriptions: subscriptions.clone(),
@@ -149,7 +158,8 @@ async fn fetch(state: &AppState, shop: &Shop) -> Result<Seen, Failure> {
         let own = |one: &Subscription| one.owner == install.id.to_string();
         let subscriptions = subscriptions::rows(&mut tx, shop, std::slice::from_ref(&install), own).await?;
         let secrets = install_secret_list(&mut tx, id).await?;
-        Ok::<_, PlatformError>(Seen { install, breakers, subscriptions, secrets })
+        let versions = versions_view(&mut tx, shop, id).await?;
+        Ok::<_, PlatformError>(Seen { install, breakers, subscriptions, secrets, versions })
     };
     Ok(state.store.read(&shop.ctx, read).await?)
 }

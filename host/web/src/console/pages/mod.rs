@@ -26,6 +26,7 @@ pub(super) mod sign_in;
 pub(super) mod signing_keys;
 pub(super) mod subscriptions;
 pub(super) mod tenants;
+pub(super) mod upgrades;
 pub(super) mod usage;
 pub(super) mod webhooks;
 

@@ -42,7 +42,8 @@ impl VersionRow {
         let tone = match version.state {
             VersionState::Submitted => "warn",
             VersionState::Approved => "good",
-            VersionState::Rejected => "bad",
+            VersionState::Deprecated => "warn",
+            VersionState::Withdrawn | VersionState::Rejected => "bad",
         };
         Self {
             version: version.version.clone(),

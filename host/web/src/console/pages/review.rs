@@ -4,15 +4,22 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use heptad_model::id::VersionId;
+use heptad_model::{Permission, Point};
 use heptad_platform::PlatformError;
-use heptad_platform::catalog::{PluginVersion, Review, VersionState, version_get, version_queue, version_review};
+use heptad_platform::catalog::{
+    Fate, PluginVersion, Review, VersionDiff, VersionState, version_before, version_diff, version_fate_put,
+    version_get, version_kill, version_killed_tell, version_queue, version_review,
+};
+use heptad_store::PlatformTx;
 
 use super::go;
 use super::publisher::{VersionRow, title};
-use crate::console::consent::{self, Group, PointWords};
+use crate::console::consent::{self, Group, PointWords, Reach};
 use crate::console::desk::Operating;
 use crate::console::failure::{ConsoleResult, Failure};
 use crate::console::fields::{Asks, Fields, Listing};
+use crate::console::i18n::Words;
+use crate::console::look;
 use crate::console::shell::{Shell, page, page_with};
 use crate::state::AppState;
 
@@ -67,6 +74,10 @@ struct ReviewPage {
     license: String,
     digest: String,
     signed_by: String,
+    changes: Changes,
+    reach: Reach,
+    fates: Vec<(&'static str, String)>,
+    is_killed: bool,
     row: VersionRow,
     waits: bool,
     points: Vec<PointWords>,
@@ -77,7 +88,82 @@ struct ReviewPage {
     note: String,
 }
 
-fn review_page(desk: Operating, version: &PluginVersion) -> ReviewPage {
+/// What a version changes against the one before.
+struct Changes {
+    from: String,
+    lines: Vec<(bool, String)>,
+    sizes: String,
+}
+
+impl Changes {
+    fn of(words: Words, diff: &VersionDiff) -> Self {
+        let permission = |permission: &Permission| permission.row().sentence.get(words.locale()).to_owned();
+        let point = |point: &Point| consent::point_title(words, *point);
+        let added = diff.permissions_added.iter().map(permission).chain(diff.points_added.iter().map(point));
+        let added = added.chain(diff.hosts_added.iter().cloned()).chain(diff.imports_added.iter().cloned());
+        let removed = diff.permissions_removed.iter().map(permission).chain(diff.points_removed.iter().map(point));
+        let removed = removed.chain(diff.hosts_removed.iter().cloned()).chain(diff.imports_removed.iter().cloned());
+        let lines = added.map(|line| (true, line)).chain(removed.map(|line| (false, line))).collect();
+        let sizes = format!("{} → {}", look::bytes(diff.sizes.0), look::bytes(diff.sizes.1));
+        Self { from: diff.from.clone(), lines, sizes }
+    }
+}
+
+async fn fetch(state: &AppState, desk: &Operating, id: VersionId) -> Result<(PluginVersion, VersionDiff), Failure> {
+    let read = async |mut tx: PlatformTx| {
+        let version = version_get(&mut tx, id).await?;
+        let before = version_before(&mut tx, &version).await?;
+        let diff = version_diff(before.as_ref(), &version);
+        Ok::<_, PlatformError>((version, diff))
+    };
+    Ok(state.store.platform_read(&desk.origin, read).await?)
+}
+
+/// What may become of a version, by the words of the form.
+fn fates(desk: &Operating, version: &PluginVersion) -> Vec<(&'static str, String)> {
+    let words: &[&'static str] = match version.state {
+        VersionState::Approved => &["deprecated", "withdrawn"],
+        VersionState::Deprecated => &["approved", "withdrawn"],
+        VersionState::Withdrawn => &["approved"],
+        VersionState::Submitted | VersionState::Rejected => &[],
+    };
+    words.iter().map(|word| (*word, desk.shell.t(&format!("life-{word}")))).collect()
+}
+
+/// `POST …/versions/{version}/life`: deprecates, withdraws, stops in all shops, or the other way round.
+pub(in crate::console) async fn life(desk: Operating, State(state): State<AppState>, fields: Fields) -> ConsoleResult {
+    let id: VersionId = desk.id("version")?;
+    let decision = fields.text("decision").to_owned();
+    let reason = fields.text("reason").trim().to_owned();
+    let url = format!("{}/versions/{id}", desk.shell.base);
+    if let Some(fate) = Fate::parse(&decision) {
+        let put = async |mut tx: PlatformTx| version_fate_put(&mut tx, id, fate).await;
+        state.store.platform_write(&desk.origin, put).await?;
+        return Ok(go(format!("{url}?done=life")));
+    }
+    let is_killed = match decision.as_str() {
+        "kill" if reason.is_empty() || reason.len() > 500 => {
+            let (version, diff) = fetch(&state, &desk, id).await?;
+            let problem = Some(desk.shell.t("rule-reason"));
+            return page_with(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &ReviewPage { problem, ..review_page(desk, &version, &diff) },
+            );
+        }
+        "kill" => true,
+        "revive" => false,
+        _ => return Err(Failure::nowhere()),
+    };
+    let write = async |mut tx: PlatformTx| version_kill(&mut tx, id, is_killed).await;
+    let version = state.store.platform_write(&desk.origin, write).await?;
+    state.runtime.refresh().await;
+    if is_killed {
+        version_killed_tell(&state.store, &desk.origin, &version, &reason).await?;
+    }
+    Ok(go(format!("{url}?done={}", if is_killed { "killed" } else { "revived" })))
+}
+
+fn review_page(desk: Operating, version: &PluginVersion, diff: &VersionDiff) -> ReviewPage {
     let words = desk.shell.words;
     let (name, summary) = title(words.locale(), version);
     ReviewPage {
@@ -89,6 +175,10 @@ fn review_page(desk: Operating, version: &PluginVersion) -> ReviewPage {
         license: version.manifest.license.clone(),
         digest: version.digest.clone(),
         signed_by: version.signed_by.clone().unwrap_or_else(|| words.t("version-signed-by-nobody")),
+        changes: Changes::of(words, diff),
+        reach: Reach::of(words, &version.manifest),
+        fates: fates(&desk, version),
+        is_killed: version.killed_at.is_some(),
         row: VersionRow::of(words, &desk.look, version),
         waits: version.state == VersionState::Submitted,
         points: consent::points(words, &version.manifest),
@@ -104,8 +194,8 @@ fn review_page(desk: Operating, version: &PluginVersion) -> ReviewPage {
 /// `GET …/versions/{version}`.
 pub(in crate::console) async fn version(desk: Operating, State(state): State<AppState>) -> ConsoleResult {
     let id: VersionId = desk.id("version")?;
-    let version = state.store.platform_read(&desk.origin, async |mut tx| version_get(&mut tx, id).await).await?;
-    page(&review_page(desk, &version))
+    let (version, diff) = fetch(&state, &desk, id).await?;
+    page(&review_page(desk, &version, &diff))
 }
 
 /// `POST …/versions/{version}`: a rejection says why.
@@ -134,10 +224,10 @@ pub(in crate::console) async fn review(
     match result {
         Ok(()) => Ok(go(format!("{}?done={done}", desk.shell.base))),
         Err(key) => {
-            let version =
-                state.store.platform_read(&desk.origin, async |mut tx| version_get(&mut tx, id).await).await?;
+            let (version, diff) = fetch(&state, &desk, id).await?;
             let problem = Some(desk.shell.t(key));
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &ReviewPage { problem, note, ..review_page(desk, &version) })
+            let page = ReviewPage { problem, note, ..review_page(desk, &version, &diff) };
+            page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
 }
