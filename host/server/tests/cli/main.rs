@@ -15,6 +15,7 @@ mod load;
 mod migrate;
 mod plugin;
 mod projects;
+mod publishing;
 mod replay;
 mod scenarios;
 mod serve;
