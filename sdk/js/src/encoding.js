@@ -40,7 +40,7 @@ class Utf8Decoder {
     }
 
     decode(input = new Uint8Array()) {
-        const bytes = input instanceof Uint8Array ? input : new Uint8Array(input.buffer ?? input);
+        const bytes = ArrayBuffer.isView(input) ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength) : new Uint8Array(input);
         let text = "";
         let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
         while (at < bytes.length) {

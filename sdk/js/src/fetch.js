@@ -22,7 +22,13 @@ export function fetch(address, { method: name = "GET", headers = {}, body } = {}
     request.setAuthority(parts[2]);
     request.setPathWithQuery(parts[3].startsWith("/") ? parts[3] : `/${parts[3]}`);
     const outgoing = request.body();
-    const future = handle(request, undefined);
+    let future;
+    try {
+        future = handle(request, undefined);
+    } catch (error) {
+        throw failure(error?.payload ?? error);
+    }
+    // Where nobody takes the body, the answer says why.
     writeAll(OutgoingBody, outgoing, bytesOf(body));
     const pollable = future.subscribe();
     pollable.block();

@@ -7,7 +7,7 @@ const OWN_NAMES = { get: "GET", head: "HEAD", post: "POST", put: "PUT", delete: 
 
 function opened(request) {
     const method = request.method();
-    const [path, query = ""] = (request.pathWithQuery() ?? "/").split("?", 2);
+    const [, path, query = ""] = /^([^?]*)\??(.*)$/s.exec(request.pathWithQuery() ?? "/");
     let body;
     const bytes = () => (body ??= readAll(request.consume()));
     const words = () => new TextDecoder().decode(bytes());
@@ -26,7 +26,9 @@ function opened(request) {
 export function pages(answer) {
     return {
         handle(request, out) {
-            const { status = 200, headers = {}, body } = answer(opened(request));
+            const given = answer(opened(request));
+            if (typeof given?.then === "function") throw new TypeError("a page is answered at once: the function may not be async");
+            const { status = 200, headers = {}, body } = given;
             const response = new OutgoingResponse(fieldsOf(Fields, headers));
             response.setStatusCode(status);
             const outgoing = response.body();

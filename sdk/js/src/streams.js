@@ -26,23 +26,34 @@ export function readAll(body) {
     return bytes;
 }
 
-/** Writes all bytes to a body, and ends it. */
+/** Writes all bytes to a body, and ends it; whether somebody took them all. */
 export function writeAll(outgoingBody, body, bytes) {
     const stream = body.write();
-    for (let at = 0; at < bytes.length; at += WRITE) stream.blockingWriteAndFlush(bytes.subarray(at, at + WRITE));
-    stream[Symbol.dispose]();
-    outgoingBody.finish(body, undefined);
+    let isTaken = true;
+    try {
+        for (let at = 0; at < bytes.length; at += WRITE) stream.blockingWriteAndFlush(bytes.subarray(at, at + WRITE));
+    } catch (error) {
+        if (error?.payload?.tag !== "closed") throw error;
+        isTaken = false;
+    } finally {
+        stream[Symbol.dispose]();
+    }
+    if (isTaken) outgoingBody.finish(body, undefined);
+    return isTaken;
 }
 
 /** A text or bytes as bytes. */
 export function bytesOf(body) {
     if (body === undefined || body === null) return new Uint8Array();
-    return typeof body === "string" ? new TextEncoder().encode(body) : body;
+    if (typeof body === "string") return new TextEncoder().encode(body);
+    if (body instanceof ArrayBuffer) return new Uint8Array(body);
+    if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+    throw new TypeError("a body is a text or bytes: use JSON.stringify");
 }
 
 /** Headers by their names in lower case; several of one name are joined by commas. */
 export function headersOf(fields) {
-    const headers = {};
+    const headers = Object.create(null);
     for (const [name, value] of fields.entries()) {
         const [key, text] = [name.toLowerCase(), new TextDecoder().decode(value)];
         headers[key] = key in headers ? `${headers[key]}, ${text}` : text;

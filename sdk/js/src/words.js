@@ -18,7 +18,7 @@ export function amount(units, currency) {
 
 /** Hundredths of a percent off; the host rounds. */
 export function basisPoints(points) {
-    return { tag: "basis-points", val: points };
+    return { tag: "basis-points", val: minor(points) };
 }
 
 /** Percent off; the host rounds. */

@@ -19,7 +19,7 @@ def settings() -> dict[str, Any]:
     return json.loads(_settings.get())
 
 
-def text(code: str, **values: str | int | types.Money) -> types.Text:
+def text(code: str, /, **values: str | int | types.Money) -> types.Text:
     """A sentence of the manifest's by its code, with what stands in the place of its placeholders.
 
     An underscore in a name stands for a hyphen.

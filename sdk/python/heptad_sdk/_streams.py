@@ -27,13 +27,19 @@ def read_all(body: Any) -> bytes:
                 raise
 
 
-def write_all(kind: Any, body: Any, content: str | bytes) -> None:
-    """Writes all bytes to a body, and ends it."""
+def write_all(kind: Any, body: Any, content: str | bytes) -> bool:
+    """Writes all bytes to a body, and ends it; whether somebody took them all."""
     data = content.encode() if isinstance(content, str) else content
-    with body.write() as stream:
-        for at in range(0, len(data), WRITE):
-            stream.blocking_write_and_flush(data[at : at + WRITE])
+    try:
+        with body.write() as stream:
+            for at in range(0, len(data), WRITE):
+                stream.blocking_write_and_flush(data[at : at + WRITE])
+    except Err as error:
+        if isinstance(error.value, StreamError_Closed):
+            return False
+        raise
     kind.finish(body, None)
+    return True
 
 
 def headers_of(fields: Any) -> dict[str, str]:

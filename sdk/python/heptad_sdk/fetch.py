@@ -57,12 +57,15 @@ def fetch(address: str, method: str = "GET", headers: dict[str, str] | None = No
     outgoing = request.body()
     try:
         future = outgoing_handler.handle(request, None)
+        # Where nobody takes the body, the answer says why.
         write_all(wasi.OutgoingBody, outgoing, body)
         with future, future.subscribe() as pollable:
             pollable.block()
-            response = future.get().value.value
+            # `option<result<result<response, error-code>>>`: it is there, and was not taken before.
+            answered = future.get().value
     except Err as error:
         raise refuse("unavailable", "outbound", str(error.value)) from None
-    if isinstance(response, Err):
-        raise refuse("unavailable", "outbound", str(response.value))
+    if isinstance(answered, Err):
+        raise refuse("unavailable", "outbound", str(answered.value))
+    response = answered.value
     return Answer(response.status(), headers_of(response.headers()), read_all(response.consume()))

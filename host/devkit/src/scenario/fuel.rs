@@ -49,12 +49,14 @@ impl Fuel {
         toml::from_str(&text).map(Self).map_err(|error| FuelError::Malformed { file, problem: error.to_string() })
     }
 
-    /// Keeps it there.
+    /// Keeps it there; what is kept of scenarios that did not run now stays.
     pub fn save(&self, project: &Path) -> Result<PathBuf, FuelError> {
         let file = project.join(FUEL);
+        let mut all = if file.exists() { Self::read(project)?.0 } else { BTreeMap::new() };
+        all.extend(self.0.clone());
         let malformed =
             |error: toml::ser::Error| FuelError::Malformed { file: file.clone(), problem: error.to_string() };
-        let text = format!("{HEAD}{}", toml::to_string(&self.0).map_err(malformed)?);
+        let text = format!("{HEAD}{}", toml::to_string(&all).map_err(malformed)?);
         fs::write(&file, text).map_err(|error| FuelError::Io { file: file.clone(), error })?;
         Ok(file)
     }
@@ -88,5 +90,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         kept.save(folder.path()).unwrap();
         assert_eq!(Fuel::read(folder.path()).unwrap(), kept);
+        Fuel(BTreeMap::from([("pot".to_owned(), vec![7])])).save(folder.path()).unwrap();
+        let both = BTreeMap::from([("pot".to_owned(), vec![7]), ("tea".to_owned(), vec![1_000, 1_000])]);
+        assert_eq!(Fuel::read(folder.path()).unwrap(), Fuel(both));
     }
 }

@@ -71,12 +71,13 @@ pub(crate) async fn run(args: TestArgs) -> Result {
         }
         None => Vec::new(),
     };
-    if args.save_fuel {
+    let failures = reports.iter().filter(|report| !report.failures.is_empty()).count();
+    // What a scenario uses that fails halfway says nothing.
+    if args.save_fuel && failures == 0 {
         fuel.save(&project.folder).during(|| format!("cannot keep {FUEL}"))?;
     }
     let tested = Tested { size, size_limit: UPLOAD_BYTES, scenarios: reports, fuel_regressions };
     args.output.print(&tested, human)?;
-    let failures = tested.scenarios.iter().filter(|report| !report.failures.is_empty()).count();
     match failures + tested.fuel_regressions.len() {
         0 => Ok(()),
         _ if failures > 0 => {
