@@ -22,6 +22,7 @@ pub const OF_TENANTS: &[AuditAction] = &[
     action("install.enabled", "启用插件", "A plugin was enabled"),
     action("install.upgraded", "升级插件", "A plugin was upgraded"),
     action("install.rolled-back", "回退插件", "A plugin was rolled back"),
+    action("uninstall.purged", "清除已卸载插件的数据", "What an uninstalled plugin kept was removed"),
     action("install.stopped", "插件被运营方停止", "The operator stopped a plugin"),
     action("install.disabled", "停用插件", "A plugin was disabled"),
     action("install.deleted", "卸载插件", "A plugin was uninstalled"),

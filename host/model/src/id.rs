@@ -102,6 +102,8 @@ ids! {
     VersionId = "ver", "version";
     /// A plugin as one tenant has it.
     InstallId = "ins", "install";
+    /// What was uninstalled.
+    UninstallId = "uni", "uninstall";
     /// A product (SPU).
     ProductId = "prd", "product";
     /// A customer of a tenant.

@@ -75,6 +75,13 @@ pub const UPGRADE_SNAPSHOTS: Kept = kept(
     "插件升级前的数据快照，自升级时起",
     "What a plugin kept before an upgrade, from the upgrade",
 );
+/// What a plugin kept when it was uninstalled.
+pub const UNINSTALLED_DATA: Kept = kept(
+    "uninstalled_data",
+    30 * DAY,
+    "卸载时选择保留的插件数据，自卸载时起",
+    "What a plugin kept, where its merchant wanted that when uninstalling it, from the uninstall",
+);
 /// Answers kept for idempotency keys.
 pub const IDEMPOTENCY_KEYS: Kept =
     kept("idempotency_keys", DAY, "幂等键的应答，自应答时起", "Answers for idempotency keys, from the answer");
@@ -120,6 +127,7 @@ pub const ALL: &[Kept] = &[
     RECORDINGS,
     METERING,
     UPGRADE_SNAPSHOTS,
+    UNINSTALLED_DATA,
     IDEMPOTENCY_KEYS,
     NOTICES,
     AUDIT,

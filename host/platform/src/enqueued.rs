@@ -46,6 +46,7 @@ pub(crate) async fn enqueued_renew(tx: &mut Tx, install: InstallId, manifest: &M
     if manifest.wishes().contains(Permission::PlatformOutboundEnqueue) == present.is_empty() {
         for (id, _) in &present {
             subscription_delete(tx, *id).await?;
+            enqueued_forget(tx, install).await?;
         }
         enqueued_subscribe(tx, install, manifest).await?;
     }

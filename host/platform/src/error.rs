@@ -84,6 +84,12 @@ pub enum PlatformError {
     /// There was no upgrade lately.
     #[error("there is nothing to go back to: the plugin was not upgraded within seven days")]
     NoRollback,
+    /// The operator keeps the version from running in any shop.
+    #[error("the operator has stopped the version {0} in all shops")]
+    VersionStopped(String),
+    /// An operator decided about the version, and only an operator decides anew.
+    #[error("an operator decided that the version is {0}: ask the operator")]
+    OperatorDecided(&'static str),
     /// Only what was approved is deprecated or withdrawn.
     #[error("the version was not approved")]
     NotApproved,
@@ -287,6 +293,8 @@ impl PlatformError {
             Self::VersionExists { .. } => "version-exists",
             Self::NotAnUpgrade { .. } => "not-an-upgrade",
             Self::NoRollback => "no-rollback",
+            Self::VersionStopped(_) => "version-stopped",
+            Self::OperatorDecided(_) => "operator-decided",
             Self::NotApproved => "not-approved",
             Self::SignatureRequired => "signature-required",
             Self::SigningKeyUnknown(_) => "signing-key-unknown",
@@ -352,6 +360,8 @@ impl PlatformError {
             | Self::VersionExists { .. }
             | Self::NotAnUpgrade { .. }
             | Self::NoRollback
+            | Self::VersionStopped(_)
+            | Self::OperatorDecided(_)
             | Self::NotApproved
             | Self::SignatureRequired
             | Self::SigningKeyUnknown(_)

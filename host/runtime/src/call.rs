@@ -222,7 +222,7 @@ impl Call {
         if let Begun::Record::<()> { bytes } = self.tape.begin(function, arguments).map_err(Failure::Trap)? {
             self.hand_out(bytes).map_err(Failure::Trap)?;
         }
-        let answer = answered(self.effects.write(&self.store, &self.ctx, self.installed.serving.install, f).await)?;
+        let answer = answered(self.effects.write(&self.store, &self.ctx, &self.installed.serving, f).await)?;
         let bytes = self.tape.end(function, &answer).map_err(Failure::Trap)?;
         self.hand_in(bytes).map_err(Failure::Trap)?;
         answer.map_err(Failure::Answer)

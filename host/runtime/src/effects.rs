@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use heptad_capabilities::extensions::Serving;
 use heptad_model::Ctx;
 use heptad_model::collection::Collection;
-use heptad_model::id::InstallId;
 use heptad_platform::document::{Document, document_get};
+use heptad_platform::install::install_runs;
 use heptad_platform::kv::{KvEntry, kv_get};
 use heptad_store::dialect::Dialect;
 use heptad_store::{OpenTx, Store, StoreError, Tx};
@@ -66,7 +67,7 @@ impl Writing {
         &mut self,
         store: &Store,
         ctx: &Ctx,
-        install: InstallId,
+        serving: &Serving,
         f: impl FnOnce(Tx) -> F,
     ) -> Result<T, HostError>
     where
@@ -78,7 +79,7 @@ impl Writing {
         self.deadline.lower(now + write_time(store.dialect()));
         let seen = &self.seen;
         let written = async {
-            open.read(async |tx| still_so(tx, install, seen).await).await?;
+            open.read(async |tx| still_so(tx, serving, seen).await).await?;
             open.read(f).await
         };
         let value = written.await;
@@ -235,7 +236,7 @@ impl Effects {
         &mut self,
         store: &Store,
         ctx: &Ctx,
-        install: InstallId,
+        serving: &Serving,
         f: impl FnOnce(Tx) -> F,
     ) -> Result<T, HostError>
     where
@@ -248,7 +249,7 @@ impl Effects {
             return Err(HostError::conflict("response-sent", "the response's head is out: write before it"));
         }
         if writing.begun.is_none() {
-            return writing.begin(store, ctx, install, f).await;
+            return writing.begin(store, ctx, serving, f).await;
         }
         match &mut writing.open {
             Some(open) => open.write(f).await,
@@ -257,9 +258,14 @@ impl Effects {
     }
 }
 
-/// Whether the plugin's own data is still what the call read of it. If not, somebody else has written meanwhile, perhaps
-/// the same plugin at another event, and the call is run again on what is there now.
-async fn still_so(mut tx: Tx, install: InstallId, seen: &[Seen]) -> Result<(), HostError> {
+/// Whether the plugin's own data is still what the call read of it, and the call's version the one that the shop has and that
+/// runs. If not, somebody else has written meanwhile, perhaps the same plugin at another event, and the call is run again on
+/// what is there now.
+async fn still_so(mut tx: Tx, serving: &Serving, seen: &[Seen]) -> Result<(), HostError> {
+    let install = serving.install;
+    if !install_runs(&mut tx, install, serving.version).await? {
+        return Err(HostError::conflicting());
+    }
     for seen in seen {
         let is_so = match seen {
             Seen::Entries { keys, found } => kv_get(&mut tx, install, keys).await? == *found,

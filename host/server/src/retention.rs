@@ -10,7 +10,7 @@ use heptad_platform::delivery::retention::{
     dead_letter_purge, delivery_purge, event_purge, key_purge, position_purge, replay_purge,
 };
 use heptad_platform::enqueued::enqueued_purge;
-use heptad_platform::install::upgrade_snapshot_purge;
+use heptad_platform::install::{uninstalled_data_purge, upgrade_snapshot_purge};
 use heptad_platform::metering::usage_purge;
 use heptad_platform::notice::{notice_purge, platform_notice_purge};
 use heptad_platform::plugin_log::plugin_log_purge;
@@ -171,6 +171,7 @@ async fn purge_tenant(
                 RECORDINGS => recording_purge,
                 METERING => usage_purge,
                 UPGRADE_SNAPSHOTS => upgrade_snapshot_purge,
+                UNINSTALLED_DATA => uninstalled_data_purge,
                 IDEMPOTENCY_KEYS => idempotency::purge,
                 NOTICES => notice_purge,
                 EVENT_POSITIONS => position_purge,

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (17, "audit_filters", include_str!("../migrations/0017_audit_filters.sql")),
     (18, "signing_keys", include_str!("../migrations/0018_signing_keys.sql")),
     (19, "plugin_life", include_str!("../migrations/0019_plugin_life.sql")),
+    (20, "uninstalls", include_str!("../migrations/0020_uninstalls.sql")),
 ];
 
 /// The newest that this binary knows.

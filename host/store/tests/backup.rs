@@ -38,7 +38,7 @@ async fn fill(store: &Store, env: &Env) {
                 if name == "first" {
                     tx.query("insert into publishers values ('p', 'heptad', 'Heptad', 1)").execute().await?;
                     tx.query("insert into plugins values ('x', 'p', 'v', 'x', 1)").execute().await?;
-                    const VERSION: &str = "insert into plugin_versions values ('v', 'x', '1.0.0', 'd', 1, '{}', '[]', 'approved', '', 1, null, null, null)";
+                    const VERSION: &str = "insert into plugin_versions values ('v', 'x', '1.0.0', 'd', 1, '{}', '[]', 'approved', '', 1, null, null, null, 0)";
                     tx.query(VERSION).execute().await?;
                     tx.query("update generations set value = 7").execute().await?;
                 }

@@ -1,13 +1,14 @@
 //! The life of a version after its review: recommended, deprecated, withdrawn; and the switch that stops it in all shops.
 
 use heptad_model::id::{InstallId, VersionId};
-use heptad_model::{EventType, Origin};
-use heptad_store::{PlatformTx, Store, Tx};
+use heptad_model::{Ctx, EventType, Origin, PageRequest};
+use heptad_store::{PlatformTx, Store, StoreError, Tx};
 use serde_json::json;
 
 use super::review::latest_put;
 use super::{PluginVersion, VersionState, version_get};
 use crate::PlatformError;
+use crate::delivery::subscription::subscriptions_go_on;
 use crate::generation::generation_raise_by;
 use crate::notice::{Audience, NoticeIn, NoticeKind, notice_post};
 use crate::tenant::{maker_tell, tenant_list};
@@ -52,10 +53,22 @@ impl Fate {
 }
 
 /// Moves a version that was approved once; `not-approved` for another one. What merchants get by default is chosen anew.
-pub async fn version_fate_put(tx: &mut PlatformTx, id: VersionId, fate: Fate) -> Result<PluginVersion, PlatformError> {
-    const PUT: &str = "update plugin_versions set state = $2 where id = $1 \
+/// What an operator withdrew or deprecated only an operator moves again (`operator-decided`).
+pub async fn version_fate_put(
+    tx: &mut PlatformTx,
+    id: VersionId,
+    fate: Fate,
+    is_operator: bool,
+) -> Result<PluginVersion, PlatformError> {
+    const HELD: &str = "select held_by_operator from plugin_versions where id = $1";
+    const PUT: &str = "update plugin_versions set state = $2, held_by_operator = $3 where id = $1 \
                        and state in ('approved', 'deprecated', 'withdrawn') and state <> $2";
-    let rows = tx.query(PUT).text(id).bind(fate.state().name()).execute().await?;
+    let is_held = tx.query(HELD).text(id).fetch_optional(|row| row.flag("held_by_operator")).await?;
+    if is_held == Some(true) && !is_operator {
+        return Err(PlatformError::OperatorDecided(version_get(tx, id).await?.state.name()));
+    }
+    let holds = is_operator && fate != Fate::Restore;
+    let rows = tx.query(PUT).text(id).bind(fate.state().name()).bind(i64::from(holds)).execute().await?;
     let version = version_get(tx, id).await?;
     if rows == 0 {
         return if version.state == fate.state() { Ok(version) } else { Err(PlatformError::NotApproved) };
@@ -69,60 +82,93 @@ pub async fn version_fate_put(tx: &mut PlatformTx, id: VersionId, fate: Fate) ->
     Ok(version)
 }
 
-/// Stops a version in all shops, or lets it run again. Processes read it within a quarter of a second.
-pub async fn version_kill(tx: &mut PlatformTx, id: VersionId, is_killed: bool) -> Result<PluginVersion, PlatformError> {
+/// Stops a version in all shops for a reason, or lets it run again without one. Processes read it within a quarter of a second, and what merchants get
+/// by default is chosen anew.
+pub async fn version_kill(
+    tx: &mut PlatformTx,
+    id: VersionId,
+    reason: Option<&str>,
+) -> Result<PluginVersion, PlatformError> {
     const PUT: &str = "update plugin_versions set killed_at = $2 where id = $1 and killed_at is null";
     const REVIVE: &str = "update plugin_versions set killed_at = null where id = $1 and killed_at is not null";
     let now = tx.origin().now();
-    let rows = match is_killed {
-        true => tx.query(PUT).text(id).bind(now).execute().await?,
-        false => tx.query(REVIVE).text(id).execute().await?,
+    let rows = match reason {
+        Some(_) => tx.query(PUT).text(id).bind(now).execute().await?,
+        None => tx.query(REVIVE).text(id).execute().await?,
     };
     let version = version_get(tx, id).await?;
     if rows == 1 {
-        let detail = json!({"plugin": version.plugin, "version": version.version, "digest": version.digest});
-        tx.audit(if is_killed { "version.killed" } else { "version.revived" }, id, &detail).await?;
+        let mut detail = json!({"plugin": version.plugin, "version": version.version, "digest": version.digest});
+        let action = match reason {
+            Some(reason) => {
+                detail["reason"] = json!(reason);
+                "version.killed"
+            }
+            None => "version.revived",
+        };
+        tx.audit(action, id, &detail).await?;
+        latest_put(tx, &version.plugin).await?;
         generation_raise_by(tx).await?;
     }
     Ok(version)
 }
 
-/// Tells every shop that has a version which was stopped. Told again, each has one notice.
+/// Tells every shop that has a version which was stopped; how many there are. Told again, each has one notice.
 pub async fn version_killed_tell(
     store: &Store,
     origin: &Origin,
     version: &PluginVersion,
     reason: &str,
-) -> Result<u64, PlatformError> {
+) -> Result<usize, PlatformError> {
+    let detail = json!({"plugin": version.plugin, "version": version.version, "reason": reason});
+    let shops = shops_with(store, origin, version.id).await?;
+    for (ctx, install) in &shops {
+        let notice = NoticeIn {
+            kind: NoticeKind::PluginStopped,
+            subject: install.to_string(),
+            dedup: format!("{} {install} {}", NoticeKind::PluginStopped, version.id),
+            detail: detail.clone(),
+        };
+        let tell = async |mut tx: Tx| {
+            notice_post(&mut tx, Audience::Tenant, &notice).await?;
+            tx.audit("install.stopped", install, &detail).await?;
+            Ok::<_, PlatformError>(())
+        };
+        store.write(ctx, tell).await?;
+    }
+    Ok(shops.len())
+}
+
+/// Lets the plugin of every shop that has a version which runs again go on: what waited is delivered at once, and what
+/// happened meanwhile is passed by. How many shops there are.
+pub async fn version_revived_go_on(store: &Store, origin: &Origin, version: VersionId) -> Result<usize, PlatformError> {
+    let shops = shops_with(store, origin, version).await?;
+    for (ctx, install) in &shops {
+        store.write(ctx, async |mut tx: Tx| subscriptions_go_on(&mut tx, *install).await).await?;
+    }
+    Ok(shops.len())
+}
+
+/// The shops that have a version, and their installs of it.
+async fn shops_with(
+    store: &Store,
+    origin: &Origin,
+    version: VersionId,
+) -> Result<Vec<(Ctx, InstallId)>, PlatformError> {
     const HAVE: &str = "select id from installs where tenant_id = $1 and version_id = $2";
-    let mut told = 0;
-    let mut cursor: Option<String> = None;
+    let (mut shops, mut cursor) = (Vec::new(), None::<String>);
     loop {
-        let page = heptad_model::PageRequest::new(cursor.as_deref(), Some(200))?;
-        let list = async |mut tx: PlatformTx| tenant_list(&mut tx, &page).await;
-        let tenants = store.platform_read(origin, list).await?;
-        for record in &tenants.items {
-            let ctx = origin.clone().for_tenant(record.tenant.clone());
-            let tell = async |mut tx: Tx| {
-                let have: Option<InstallId> =
-                    tx.query(HAVE).text(version.id).fetch_optional(|row| row.parse("id")).await?;
-                let Some(install) = have else { return Ok::<_, PlatformError>(0) };
-                let notice = NoticeIn {
-                    kind: NoticeKind::PluginStopped,
-                    subject: install.to_string(),
-                    dedup: format!("{} {install} {}", NoticeKind::PluginStopped, version.id),
-                    detail: json!({"plugin": version.plugin, "version": version.version, "reason": reason}),
-                };
-                notice_post(&mut tx, Audience::Tenant, &notice).await?;
-                let detail = json!({"plugin": version.plugin, "version": version.version, "reason": reason});
-                tx.audit("install.stopped", install, &detail).await?;
-                Ok(1)
-            };
-            told += store.write(&ctx, tell).await?;
+        let page = PageRequest::new(cursor.as_deref(), Some(200))?;
+        let tenants = store.platform_read(origin, async |mut tx: PlatformTx| tenant_list(&mut tx, &page).await).await?;
+        for record in tenants.items {
+            let ctx = origin.clone().for_tenant(record.tenant);
+            let have = async |mut tx: Tx| tx.query(HAVE).text(version).fetch_optional(|row| row.parse("id")).await;
+            let found: Result<Option<InstallId>, StoreError> = store.read(&ctx, have).await;
+            shops.extend(found?.map(|install| (ctx, install)));
         }
         match tenants.next {
             Some(next) => cursor = Some(next),
-            None => return Ok(told),
+            None => return Ok(shops),
         }
     }
 }

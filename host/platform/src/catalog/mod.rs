@@ -20,7 +20,7 @@ pub use browse::{
     version_approved_get, version_approved_list,
 };
 pub use diff::{VersionDiff, version_before, version_diff};
-pub use life::{Fate, version_fate_put, version_kill, version_killed_tell};
+pub use life::{Fate, version_fate_put, version_kill, version_killed_tell, version_revived_go_on};
 pub use reach::{Reason, rating, reach};
 pub use review::{Review, version_queue, version_review};
 pub use submit::{Submitted, VersionIn, version_check, version_submit};

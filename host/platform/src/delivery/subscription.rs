@@ -107,22 +107,24 @@ pub async fn subscription_list(tx: &mut Tx) -> Result<Vec<Subscription>, StoreEr
     tx.query(LIST).fetch_all(Subscription::of).await
 }
 
-/// All subscriptions, and whether what happens is kept for each: not for plugins that are disabled, but for what is told to
+/// All subscriptions, and whether what happens is kept for each: not for plugins that are
+/// disabled or stopped, but for what is told to
 /// them alone.
 pub async fn subscription_hearing_list(tx: &mut Tx) -> Result<Vec<(Subscription, bool)>, StoreError> {
     const LIST: &str = "select s.id, s.kind, s.owner, s.name, s.types, s.filter, s.state, s.created_at, s.updated_at, \
-                        case when i.state is null or i.state = 'enabled' then 1 else 0 end as hears \
+                        case when i.state is null or (i.state = 'enabled' and v.killed_at is null) then 1 else 0 end as hears \
                         from subscriptions s left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
-                        where s.tenant_id = $1";
+                        left join plugin_versions v on v.id = i.version_id where s.tenant_id = $1";
     tx.query(LIST).fetch_all(|row| Ok((Subscription::of(row)?, row.flag("hears")?))).await
 }
 
-/// Whether its receiver listens: the subscription is not paused, and its plugin is enabled.
+/// Whether its receiver listens: the subscription is not paused, and its plugin runs.
 pub async fn subscription_listens(tx: &mut Tx, id: SubscriptionId) -> Result<bool, StoreError> {
     const LISTENS: &str = "select count(*) as open from subscriptions s \
                            left join installs i on i.tenant_id = s.tenant_id and i.id = s.owner \
+                           left join plugin_versions v on v.id = i.version_id \
                            where s.tenant_id = $1 and s.id = $2 and s.state = 'active' \
-                           and (i.state is null or i.state = 'enabled')";
+                           and (i.state is null or (i.state = 'enabled' and v.killed_at is null))";
     Ok(tx.query(LISTENS).text(id).fetch_one(|row| row.int("open")).await? > 0)
 }
 
@@ -243,6 +245,12 @@ pub(crate) async fn subscriptions_hurry(tx: &mut Tx, install: InstallId) -> Resu
         lanes_hurry(tx, id).await?;
     }
     Ok(())
+}
+
+/// Lets an install go on that did not listen for a while: what waited is tried now, and what happened meanwhile is passed by.
+pub(crate) async fn subscriptions_go_on(tx: &mut Tx, install: InstallId) -> Result<(), StoreError> {
+    subscriptions_hurry(tx, install).await?;
+    subscriptions_pass_by(tx, install).await
 }
 
 /// Lets the lanes of an install that is enabled again begin behind what happened meanwhile: that is passed by, and the next

@@ -6,7 +6,7 @@ use heptad_store::{Row, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::secret::secrets_purge;
-use super::snapshot::snapshot_drop;
+use super::uninstall::kept_restore;
 use super::{Install, InstallState, install_get, install_list};
 use crate::PlatformError;
 use crate::apps::{app_origin_delete, app_origin_put};
@@ -120,6 +120,7 @@ pub async fn install_create(tx: &mut Tx, input: &InstallIn) -> Result<Install, P
     if !install.manifest.routes.is_empty() {
         app_origin_put(tx, id).await?;
     }
+    kept_restore(tx, &install).await?;
     tell(tx, EventType::PluginInstalled, &install).await?;
     Ok(install)
 }
@@ -134,17 +135,16 @@ pub(super) async fn tell(tx: &mut Tx, kind: EventType, install: &Install) -> Res
     Ok(())
 }
 
-/// Removes an install with all that its plugin stored in this shop.
-pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, PlatformError> {
+/// Removes an install; what the plugin kept goes with it, copies apart.
+pub(super) async fn remove(tx: &mut Tx, install: &Install) -> Result<Uninstalled, PlatformError> {
     const HELD: &str = "select kv_bytes, documents, document_bytes from installs where tenant_id = $1 and id = $2";
-    let install = install_get(tx, id).await?;
+    let id = install.id;
     let read = |row: &Row| Ok((row.int("kv_bytes")?, row.int("documents")?, row.int("document_bytes")?));
     let (kv_bytes, documents, document_bytes) = tx.query(HELD).text(id).fetch_one(read).await?;
     let entries = "delete from plugin_kv where tenant_id = $1 and install_id = $2";
     let kv_entries = tx.query(entries).text(id).execute().await?;
     schedules_delete(tx, id).await?;
     documents_purge(tx, id).await?;
-    snapshot_drop(tx, id).await?;
     secrets_purge(tx, id).await?;
     enqueued_forget(tx, id).await?;
     plugin_logs_forget(tx, id).await?;
@@ -165,7 +165,7 @@ pub async fn install_delete(tx: &mut Tx, id: InstallId) -> Result<Uninstalled, P
         "documents": documents, "document_bytes": document_bytes,
     });
     tx.audit("install.deleted", id, &detail).await?;
-    tell(tx, EventType::PluginUninstalled, &install).await?;
+    tell(tx, EventType::PluginUninstalled, install).await?;
     generation_raise(tx).await?;
     Ok(Uninstalled { kv_entries, kv_bytes, documents, document_bytes })
 }
@@ -198,9 +198,10 @@ pub(super) async fn approved(
     plugin: &str,
     version: Option<&str>,
 ) -> Result<(VersionId, Manifest), PlatformError> {
-    const NAMED: &str = "select id, manifest from plugin_versions where plugin = $1 and version = $2 and state in ('approved', 'deprecated')";
-    const LATEST: &str =
-        "select v.id, v.manifest from plugins p join plugin_versions v on v.id = p.latest where p.name = $1";
+    const NAMED: &str = "select id, manifest from plugin_versions where plugin = $1 and version = $2 \
+                         and state in ('approved', 'deprecated') and killed_at is null";
+    const LATEST: &str = "select v.id, v.manifest from plugins p join plugin_versions v on v.id = p.latest \
+         where p.name = $1 and v.killed_at is null";
     let statement = match version {
         Some(version) => tx.platform_query(NAMED).bind(plugin).bind(version),
         None => tx.platform_query(LATEST).bind(plugin),

@@ -5,6 +5,7 @@ mod create;
 mod quota;
 mod secret;
 mod snapshot;
+mod uninstall;
 mod upgrade;
 
 use std::collections::BTreeMap;
@@ -25,12 +26,15 @@ pub use secret::{
 };
 
 pub use snapshot::LostWrites;
+pub use uninstall::{
+    Certificate, OwnData, install_uninstall, uninstall_get, uninstall_list, uninstall_purge, uninstalled_data_purge,
+};
 pub use upgrade::{
-    Previous, UpgradeIn, UpgradePlan, install_rollback, install_rollback_plan, install_upgrade, install_upgrade_plan,
-    upgrade_snapshot_purge,
+    Previous, UpgradeIn, UpgradePlan, install_previous, install_rollback, install_rollback_plan, install_upgrade,
+    install_upgrade_plan, upgrade_snapshot_purge,
 };
 
-pub use create::{Grants, InstallIn, MAX_ON_POINT, Uninstalled, install_create, install_delete};
+pub use create::{Grants, InstallIn, MAX_ON_POINT, Uninstalled, install_create};
 
 use crate::PlatformError;
 
@@ -162,6 +166,13 @@ pub async fn install_list(tx: &mut Tx) -> Result<Vec<Install>, StoreError> {
                         from installs i join plugin_versions v on v.id = i.version_id \
                         where i.tenant_id = $1 order by i.position, i.id";
     tx.query(LIST).fetch_all(Install::of).await
+}
+
+/// Whether an install is there as this version, which the operator has not stopped.
+pub async fn install_runs(tx: &mut Tx, id: InstallId, version: VersionId) -> Result<bool, StoreError> {
+    const RUNS: &str = "select count(*) as runs from installs i join plugin_versions v on v.id = i.version_id \
+                        where i.tenant_id = $1 and i.id = $2 and i.version_id = $3 and v.killed_at is null";
+    Ok(tx.query(RUNS).text(id).text(version).fetch_one(|row| row.int("runs")).await? > 0)
 }
 
 /// One install of the tenant.

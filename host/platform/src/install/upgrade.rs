@@ -20,7 +20,7 @@ use super::{Install, install_get, install_list};
 use crate::apps::app_origin_put;
 use crate::delivery::subscription::subscriptions_renew;
 use crate::enqueued::enqueued_renew;
-use crate::schedule::schedules_renew;
+use crate::schedule::{schedules_end, schedules_renew};
 use crate::settings::{checked, settings_check};
 use crate::{FieldError, PlatformError};
 
@@ -105,7 +105,7 @@ pub async fn install_upgrade_plan(
         dropped_permissions: old.missing_from(new).collect(),
         missing_settings: settings_check(&manifest, &given(tx, id).await?).err().unwrap_or_default(),
         missing_secrets: missing(&manifest, &install_secret_list(tx, id).await?),
-        is_compatible: is_compatible(&manifest),
+        is_compatible: is_compatible(tx, &install, &manifest).await?,
         manifest,
     })
 }
@@ -131,7 +131,7 @@ pub async fn install_upgrade(tx: &mut Tx, id: InstallId, input: &UpgradeIn) -> R
         }
     }
     points_check(tx, &install, &manifest).await?;
-    let has_snapshot = !is_compatible(&manifest);
+    let has_snapshot = !is_compatible(tx, &install, &manifest).await?;
     match has_snapshot {
         true => snapshot_take(tx, id).await?,
         false => snapshot_drop(tx, id).await.map(drop)?,
@@ -143,6 +143,16 @@ pub async fn install_upgrade(tx: &mut Tx, id: InstallId, input: &UpgradeIn) -> R
         "hosts": input.granted.hosts,
     });
     switch(tx, &install, &manifest, next, "install.upgraded", &detail).await
+}
+
+/// What there is to go back to, where there is anything.
+pub async fn install_previous(tx: &mut Tx, id: InstallId) -> Result<Option<Previous>, PlatformError> {
+    let install = install_get(tx, id).await?;
+    match previous(tx, &install).await {
+        Ok(previous) => Ok(Some(previous)),
+        Err(PlatformError::NoRollback) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a rollback would lose; nothing where the data are compatible.
@@ -186,10 +196,12 @@ pub async fn upgrade_snapshot_purge(tx: &mut Tx, batch: u32) -> Result<u64, Stor
     const OLD: &str = "select id, previous from installs where tenant_id = $1 and previous is not null";
     const FORGET: &str = "update installs set previous = null where tenant_id = $1 and id = $2";
     let now = tx.ctx().now();
-    let read = |row: &Row| Ok((row.parse("id")?, row.json("previous")?));
-    let all: Vec<(InstallId, Previous)> = tx.query(OLD).fetch_all(read).await?;
+    // What cannot be read is of no use to anybody.
+    let is_over = |text: &str| serde_json::from_str::<Previous>(text).map_or(true, |previous| previous.until() <= now);
+    let read = |row: &Row| Ok((row.parse::<InstallId>("id")?, row.text("previous")?));
+    let all = tx.query(OLD).fetch_all(read).await?;
     let mut rows = 0;
-    for (id, _) in all.iter().filter(|(_, previous)| previous.until() <= now).take(batch as usize) {
+    for (id, _) in all.iter().filter(|(_, previous)| is_over(previous)).take(batch as usize) {
         rows += snapshot_drop(tx, *id).await? + tx.query(FORGET).text(*id).execute().await?;
     }
     Ok(rows)
@@ -217,6 +229,8 @@ async fn switch(
     let previous = next.previous.map(|previous| json!(previous).to_string());
     let put = tx.query(PUT).text(id).text(next.version_id).json(&next.granted.permissions).json(&next.granted.hosts);
     let rows = put.json(next.settings).bind(previous.as_deref()).bind(now).execute().await?;
+    // What goes, goes first: a schedule may be called what an event was.
+    schedules_end(tx, id, &manifest.schedules).await?;
     subscriptions_renew(tx, id, &manifest.events).await?;
     schedules_renew(tx, id, &manifest.schedules).await?;
     enqueued_renew(tx, id, manifest).await?;
@@ -226,8 +240,17 @@ async fn switch(
     changed(tx, id, rows, action, detail).await
 }
 
-fn is_compatible(manifest: &Manifest) -> bool {
-    manifest.data == Some(DataPromise::Compatible)
+/// Whether the version that is there works on what the other one writes: each version promises it for the one before it
+/// alone, so all between them must.
+async fn is_compatible(tx: &mut Tx, install: &Install, to: &Manifest) -> Result<bool, PlatformError> {
+    const ALL: &str =
+        "select version, manifest from plugin_versions where plugin = $1 and state not in ('submitted', 'rejected')";
+    let read = |row: &Row| Ok((row.parse::<Version>("version")?, row.json::<Manifest>("manifest")?));
+    let all = tx.platform_query(ALL).bind(&install.plugin).fetch_all(read).await?;
+    let number = |text: &str| Version::parse(text).ok();
+    let (from, to) = (number(&install.version), number(&to.version));
+    let mut passed = all.iter().filter(|(version, _)| Some(version) > from.as_ref() && Some(version) <= to.as_ref());
+    Ok(passed.all(|(_, manifest)| manifest.data == Some(DataPromise::Compatible)))
 }
 
 /// The version that is asked for, which is higher than the one that is there.
@@ -240,10 +263,16 @@ async fn target(tx: &mut Tx, install: &Install, version: Option<&str>) -> Result
     }
 }
 
+/// The manifest of a version that runs: `version-stopped` where the operator keeps it from that.
 async fn manifest_of(tx: &mut Tx, version: VersionId) -> Result<Manifest, PlatformError> {
-    const GET: &str = "select manifest from plugin_versions where id = $1";
-    let found = tx.platform_query(GET).text(version).fetch_optional(|row| row.json("manifest")).await?;
-    found.ok_or_else(|| PlatformError::not_found("plugin version", version))
+    const GET: &str = "select manifest, killed_at from plugin_versions where id = $1";
+    let read = |row: &Row| Ok((row.json::<Manifest>("manifest")?, row.opt_int("killed_at")?));
+    let found = tx.platform_query(GET).text(version).fetch_optional(read).await?;
+    match found {
+        Some((manifest, None)) => Ok(manifest),
+        Some((manifest, Some(_))) => Err(PlatformError::VersionStopped(manifest.version)),
+        None => Err(PlatformError::not_found("plugin version", version)),
+    }
 }
 
 /// The settings as the merchant gave them, without the schema's defaults.

@@ -12,7 +12,7 @@ mod run;
 use heptad_model::id::{InstallId, ScheduleId, SubscriptionId};
 use heptad_model::manifest::{MissedRuns, ScheduleWish};
 use heptad_model::time::span::SECOND;
-use heptad_model::{Cron, Millis, Zone};
+use heptad_model::{Cron, Ctx, Millis, Tenant, Zone};
 use heptad_store::{Row, StoreError, Tx};
 
 use crate::PlatformError;
@@ -45,7 +45,7 @@ pub struct Schedule {
     pub missed: MissedRuns,
     /// Whether a person has paused it.
     pub state: SubscriptionState,
-    /// Whether its plugin is enabled.
+    /// Whether its plugin is enabled, and its version not stopped.
     pub is_enabled: bool,
     /// When it is due next by its expression; absent where that is beyond the calendar.
     pub next_at: Option<Millis>,
@@ -64,7 +64,7 @@ impl Schedule {
             jitter: row.int("jitter_ms")?,
             missed: row.parse("missed")?,
             state: row.parse("state")?,
-            is_enabled: row.text("install_state")? == "enabled",
+            is_enabled: row.flag("is_enabled")?,
             next_at: None,
         })
     }
@@ -109,8 +109,7 @@ pub(crate) async fn schedules_create(
         let owner = install.to_string();
         let subscription = subscription_create(tx, SubscriptionKind::Schedule, &owner, &wish.name, &types, "").await?;
         let id = ScheduleId::generate(&ctx.env);
-        let zone = wish.time_zone.as_deref().unwrap_or(&tenant.time_zone);
-        let jitter = i64::from(wish.jitter_seconds) * SECOND;
+        let (zone, jitter) = told(wish, tenant);
         tx.query(INSERT)
             .text(id)
             .text(install)
@@ -123,48 +122,82 @@ pub(crate) async fn schedules_create(
             .bind(now)
             .execute()
             .await?;
-        let (cron, zone) = when(&wish.cron, zone)?;
-        let next = cron.next(now, &zone);
-        let due = next.map(|next| due::with_jitter(&ctx.env, next, jitter).as_millis());
+        let (next, due) = turn(&ctx, wish)?;
         let statement = tx.platform_query(TURN).text(tenant.id).text(id).bind(next.unwrap_or(now)).bind(due);
         statement.execute().await?;
     }
     Ok(())
 }
 
-/// Makes the schedules of an install what another version's manifest asks for: those that say the same go on, and the
-/// others are made anew or go.
+/// Removes the schedules of an install that another version's manifest does not ask for.
+pub(crate) async fn schedules_end(
+    tx: &mut Tx,
+    install: InstallId,
+    wishes: &[ScheduleWish],
+) -> Result<(), PlatformError> {
+    const DELETE: &str = "delete from schedules where tenant_id = $1 and subscription_id = $2 returning id";
+    const TURN: &str = "delete from schedule_turns where tenant = $1 and schedule_id = $2";
+    let tenant = tx.ctx().tenant().id;
+    for (name, subscription) in own(tx, install).await? {
+        if wishes.iter().any(|wish| wish.name == name) {
+            continue;
+        }
+        for id in tx.query(DELETE).text(subscription).fetch_all(|row| row.text("id")).await? {
+            tx.platform_query(TURN).text(tenant).bind(id).execute().await?;
+        }
+        subscription_delete(tx, subscription).await?;
+    }
+    Ok(())
+}
+
+/// Makes the schedules of an install what another version's manifest asks for. One of the same name goes on, paused or not
+/// and with the runs that wait; its next time is reckoned anew where it says something else.
 pub(crate) async fn schedules_renew(
     tx: &mut Tx,
     install: InstallId,
     wishes: &[ScheduleWish],
 ) -> Result<(), PlatformError> {
-    const OWN: &str = "select name, subscription_id, cron, time_zone, jitter_ms, missed from schedules \
-                       where tenant_id = $1 and install_id = $2";
-    const DELETE: &str = "delete from schedules where tenant_id = $1 and subscription_id = $2 returning id";
-    const TURN: &str = "delete from schedule_turns where tenant = $1 and schedule_id = $2";
-    let tenant = tx.ctx().tenant().clone();
-    let read = |row: &Row| {
-        let said = (row.text("cron")?, row.text("time_zone")?, row.int("jitter_ms")?, row.text("missed")?);
-        Ok((row.text("name")?, row.parse::<SubscriptionId>("subscription_id")?, said))
-    };
-    let present = tx.query(OWN).text(install).fetch_all(read).await?;
-    let says = |wish: &ScheduleWish| {
-        let zone = wish.time_zone.as_deref().unwrap_or(&tenant.time_zone).to_owned();
-        (wish.cron.clone(), zone, i64::from(wish.jitter_seconds) * SECOND, wish.missed.name().to_owned())
-    };
-    let stays = |wish: &ScheduleWish| present.iter().any(|(name, _, said)| *name == wish.name && *said == says(wish));
-    for (name, subscription, _) in &present {
-        if wishes.iter().any(|wish| wish.name == *name && stays(wish)) {
+    const PUT: &str = "update schedules set cron = $3, time_zone = $4, jitter_ms = $5, missed = $6 \
+                       where tenant_id = $1 and subscription_id = $2 \
+                       and (cron <> $3 or time_zone <> $4 or jitter_ms <> $5 or missed <> $6) returning id";
+    const TURN: &str = "update schedule_turns set planned_at = $3, due_at = $4 where tenant = $1 and schedule_id = $2";
+    let ctx = tx.ctx().clone();
+    let (tenant, now) = (ctx.tenant(), ctx.now());
+    let present = own(tx, install).await?;
+    let mut new = Vec::new();
+    for wish in wishes {
+        let Some((_, subscription)) = present.iter().find(|(name, _)| *name == wish.name) else {
+            new.push(wish.clone());
             continue;
+        };
+        let (zone, jitter) = told(wish, tenant);
+        let put = tx.query(PUT).text(*subscription).bind(&wish.cron).bind(zone).bind(jitter).bind(wish.missed.name());
+        for id in put.fetch_all(|row| row.text("id")).await? {
+            let (next, due) = turn(&ctx, wish)?;
+            tx.platform_query(TURN).text(tenant.id).bind(id).bind(next.unwrap_or(now)).bind(due).execute().await?;
         }
-        for id in tx.query(DELETE).text(*subscription).fetch_all(|row| row.text("id")).await? {
-            tx.platform_query(TURN).text(tenant.id).bind(id).execute().await?;
-        }
-        subscription_delete(tx, *subscription).await?;
     }
-    let new: Vec<ScheduleWish> = wishes.iter().filter(|wish| !stays(wish)).cloned().collect();
     schedules_create(tx, install, &new).await
+}
+
+/// The zone and the jitter of a wish: the shop's zone where it names none.
+fn told<'a>(wish: &'a ScheduleWish, tenant: &'a Tenant) -> (&'a str, i64) {
+    (wish.time_zone.as_deref().unwrap_or(&tenant.time_zone), i64::from(wish.jitter_seconds) * SECOND)
+}
+
+/// When a wish is due next, without and with its jitter; nothing where that is beyond the calendar.
+fn turn(ctx: &Ctx, wish: &ScheduleWish) -> Result<(Option<Millis>, Option<i64>), PlatformError> {
+    let (zone, jitter) = told(wish, ctx.tenant());
+    let (cron, zone) = when(&wish.cron, zone)?;
+    let next = cron.next(ctx.now(), &zone);
+    Ok((next, next.map(|next| due::with_jitter(&ctx.env, next, jitter).as_millis())))
+}
+
+/// The schedules of an install, by name and subscription.
+async fn own(tx: &mut Tx, install: InstallId) -> Result<Vec<(String, SubscriptionId)>, StoreError> {
+    const OWN: &str = "select name, subscription_id from schedules where tenant_id = $1 and install_id = $2";
+    let read = |row: &Row| Ok((row.text("name")?, row.parse("subscription_id")?));
+    tx.query(OWN).text(install).fetch_all(read).await
 }
 
 /// Removes the schedules of an install; their subscriptions are removed as all its subscriptions are.
@@ -185,8 +218,10 @@ pub(crate) async fn schedules_delete(tx: &mut Tx, install: InstallId) -> Result<
 /// Not paged: manifests bound it.
 pub async fn schedule_list(tx: &mut Tx) -> Result<Vec<Schedule>, StoreError> {
     const LIST: &str = "select c.id, c.install_id, i.plugin, c.subscription_id, c.name, c.cron, c.time_zone, c.jitter_ms, \
-                        c.missed, s.state, i.state as install_state from schedules c \
+                        c.missed, s.state, case when i.state = 'enabled' and v.killed_at is null then 1 else 0 end as is_enabled \
+                       from schedules c \
                         join installs i on i.tenant_id = c.tenant_id and i.id = c.install_id \
+                       join plugin_versions v on v.id = i.version_id \
                         join subscriptions s on s.tenant_id = c.tenant_id and s.id = c.subscription_id \
                         where c.tenant_id = $1 order by i.plugin, c.name";
     const TURNS: &str = "select schedule_id, planned_at from schedule_turns where tenant = $1 and due_at is not null";
@@ -203,8 +238,10 @@ pub async fn schedule_list(tx: &mut Tx) -> Result<Vec<Schedule>, StoreError> {
 /// One schedule.
 pub async fn schedule_get(tx: &mut Tx, id: ScheduleId) -> Result<Schedule, PlatformError> {
     const GET: &str = "select c.id, c.install_id, i.plugin, c.subscription_id, c.name, c.cron, c.time_zone, c.jitter_ms, \
-                       c.missed, s.state, i.state as install_state from schedules c \
+                       c.missed, s.state, case when i.state = 'enabled' and v.killed_at is null then 1 else 0 end as is_enabled \
+                       from schedules c \
                        join installs i on i.tenant_id = c.tenant_id and i.id = c.install_id \
+                       join plugin_versions v on v.id = i.version_id \
                        join subscriptions s on s.tenant_id = c.tenant_id and s.id = c.subscription_id \
                        where c.tenant_id = $1 and c.id = $2";
     const TURN: &str = "select planned_at from schedule_turns where tenant = $1 and schedule_id = $2 \

@@ -72,7 +72,7 @@ both_databases! {
         // Another shop neither sees nor writes it.
         assert_eq!(list(&store, &other).await, []);
         assert_eq!(put(&store, &other, &breaker(id, Open, 7)).await.unwrap_err().code(), "not-found");
-        store.write(&ctx, async |mut tx| install_delete(&mut tx, id).await).await.unwrap();
+        store.write(&ctx, async |mut tx| install_uninstall(&mut tx, id, OwnData::Purge).await).await.unwrap();
         assert_eq!(put(&store, &ctx, &breaker(id, Open, 8)).await.unwrap_err().code(), "not-found");
         assert_eq!(list(&store, &ctx).await, []);
     }

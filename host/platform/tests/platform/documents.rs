@@ -5,7 +5,7 @@ use heptad_model::id::InstallId;
 use heptad_model::{Ctx, Env, Limits, PageRequest};
 use heptad_platform::PlatformError;
 use heptad_platform::document::*;
-use heptad_platform::install::install_delete;
+use heptad_platform::install::{OwnData, install_uninstall};
 use heptad_platform::limit_profile::{limit_profile_put, tenant_limit_profile_put};
 use heptad_store::{Store, Tx, both_databases};
 use serde_json::{Value, json};
@@ -141,8 +141,8 @@ both_databases! {
         assert_eq!(put(&store, &ctx, id, &[draft("r2", &body)]).await.unwrap_err().code(), "collections-quota");
         put(&store, &ctx, id, &[draft("r1", &json!({}))]).await.unwrap();
         put(&store, &ctx, id, &[draft("r2", &body)]).await.unwrap();
-        let gone = store.write(&ctx, async |mut tx| install_delete(&mut tx, id).await).await.unwrap();
-        assert_eq!((gone.documents, gone.document_bytes), (2, 4 + 2 + i64::try_from(body.to_string().len()).unwrap()));
+        let gone = store.write(&ctx, async |mut tx| install_uninstall(&mut tx, id, OwnData::Purge).await).await.unwrap();
+        assert_eq!((gone.data.documents, gone.data.document_bytes), (2, 4 + 2 + i64::try_from(body.to_string().len()).unwrap()));
         for left in [
             "select count(*) as many from plugin_documents where tenant_id = $1",
             "select count(*) as many from plugin_document_index where tenant_id = $1",

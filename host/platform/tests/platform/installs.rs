@@ -1,6 +1,7 @@
 //! Installing, consent, settings, order, uninstalling; two tenants apart.
 
 use heptad_model::id::InstallId;
+use heptad_model::time::span::DAY;
 use heptad_model::{Ctx, Env, Origin, PageRequest, Permission};
 use heptad_platform::audit::{AuditQuery, audit_list};
 use heptad_platform::install::*;
@@ -171,14 +172,57 @@ both_databases! {
         let id = install(&store, &ctx, &install_in("half-price")).await.unwrap().id;
         let entries = [("a", "xyz"), ("b", "")].map(|(key, value)| KvEntry { key: key.to_owned(), value: value.into() });
         store.write(&ctx, async |mut tx| kv_set(&mut tx, id, &entries).await).await.unwrap();
-        let gone = store.write(&ctx, async |mut tx| install_delete(&mut tx, id).await).await.unwrap();
-        assert_eq!(gone, Uninstalled { kv_entries: 2, kv_bytes: 5, documents: 0, document_bytes: 0 });
+        let gone = store.write(&ctx, async |mut tx| install_uninstall(&mut tx, id, OwnData::Purge).await).await.unwrap();
+        assert_eq!(gone.data, Uninstalled { kv_entries: 2, kv_bytes: 5, documents: 0, document_bytes: 0 });
+        assert_eq!((gone.kept_until, gone.purged_at), (None, Some(gone.at)));
         assert_eq!(list(&store, &ctx).await, []);
-        let again = store.write(&ctx, async |mut tx| install_delete(&mut tx, id).await).await;
+        let again = store.write(&ctx, async |mut tx| install_uninstall(&mut tx, id, OwnData::Purge).await).await;
         assert_eq!(again.unwrap_err().code(), "not-found");
         let fresh = install(&store, &ctx, &install_in("half-price")).await.unwrap();
         let read = store.read(&ctx, async |mut tx| kv_get(&mut tx, fresh.id, &["a".to_owned()]).await).await.unwrap();
         assert_eq!(read, []);
+    }
+
+    async fn i03_what_a_plugin_kept_is_there_again_within_thirty_days_or_goes_with_a_certificate(database: TestDatabase) {
+        let (store, env) = (database.open().await, Env::fixed(NOW));
+        let by = publisher(&store, &env, "maker").await;
+        approved(&store, &env, &by, "half-price").await;
+        let ctx = ctx(&store, &env, "shop").await;
+        let entry = [KvEntry { key: "a".to_owned(), value: b"xyz".to_vec() }];
+        let kept = async |id| {
+            store.write::<_, PlatformError, _>(&ctx, async |mut tx| install_uninstall(&mut tx, id, OwnData::Keep).await).await.unwrap()
+        };
+        let value = async |id| {
+            let keys = ["a".to_owned()];
+            store.read::<_, PlatformError, _>(&ctx, async |mut tx| kv_get(&mut tx, id, &keys).await).await.unwrap()
+        };
+        let first = install(&store, &ctx, &install_in("half-price")).await.unwrap().id;
+        store.write::<_, PlatformError, _>(&ctx, async |mut tx| kv_set(&mut tx, first, &entry).await).await.unwrap();
+        let certificate = kept(first).await;
+        assert_eq!((certificate.data.kv_entries, certificate.kept_until), (1, Some(env.now().plus(30 * DAY))));
+        assert_eq!(value(first).await, []);
+        // Whoever installs it again has it back, once.
+        let second = install(&store, &ctx, &install_in("half-price")).await.unwrap().id;
+        assert_eq!(value(second).await, entry);
+        let get = async |id| {
+            store.read::<_, PlatformError, _>(&ctx, async |mut tx| uninstall_get(&mut tx, id).await).await.unwrap()
+        };
+        assert_eq!(get(certificate.id).await.restored_to, Some(second));
+        // At once, when somebody asks for it.
+        let again = kept(second).await;
+        let purged = store.write::<_, PlatformError, _>(&ctx, async |mut tx| uninstall_purge(&mut tx, again.id).await).await.unwrap();
+        assert_eq!((purged.kept_until, purged.purged_at), (None, Some(env.now())));
+        let third = install(&store, &ctx, &install_in("half-price")).await.unwrap().id;
+        assert_eq!(value(third).await, []);
+        // After thirty days by itself.
+        store.write::<_, PlatformError, _>(&ctx, async |mut tx| kv_set(&mut tx, third, &entry).await).await.unwrap();
+        let last = kept(third).await;
+        env.advance(30 * DAY);
+        let rows = store.write::<_, StoreError, _>(&ctx, async |mut tx| uninstalled_data_purge(&mut tx, 10).await).await.unwrap();
+        assert_eq!(rows, 2);
+        assert_eq!(get(last.id).await.purged_at, Some(env.now()));
+        let page = store.read::<_, StoreError, _>(&ctx, async |mut tx| uninstall_list(&mut tx, &PageRequest::first()).await).await.unwrap();
+        assert_eq!(page.items.len(), 3);
     }
 
     async fn two_tenants_see_nothing_of_each_others_installs(database: TestDatabase) {
@@ -198,7 +242,7 @@ both_databases! {
         not_found(store.write(&second, async |mut tx| install_disable(&mut tx, id).await).await.map(drop));
         not_found(store.write(&second, async |mut tx| install_settings_put(&mut tx, id, &json!({})).await).await.map(drop));
         not_found(store.write(&second, async |mut tx| install_grants_put(&mut tx, id, &granted(&[]).into()).await).await.map(drop));
-        not_found(store.write(&second, async |mut tx| install_delete(&mut tx, id).await).await.map(drop));
+        not_found(store.write(&second, async |mut tx| install_uninstall(&mut tx, id, OwnData::Purge).await).await.map(drop));
         assert_eq!(store.write(&second, async |mut tx| install_reorder(&mut tx, &[id]).await).await.unwrap_err().code(), "not-a-permutation");
         assert_eq!(list(&store, &first).await, [mine]);
     }

@@ -7,7 +7,7 @@ use heptad_platform::PlatformError;
 use heptad_platform::delivery::event::{EventQuery, event_list};
 use heptad_platform::delivery::lane::{outbox_read, outbox_settle};
 use heptad_platform::delivery::subscription::{SubscriptionState, subscription_list, subscription_state_put};
-use heptad_platform::install::{InstallIn, install_delete, install_disable, install_enable};
+use heptad_platform::install::{InstallIn, OwnData, install_disable, install_enable, install_uninstall};
 use heptad_platform::schedule::{
     MAX_WAITING, Schedule, run_list, schedule_get, schedule_list, schedule_run, schedule_turn, schedules_due,
 };
@@ -225,7 +225,7 @@ both_databases! {
         assert!(late.iter().any(|one| one.abs_diff(late[0]) > 10_000), "{late:?}");
         let id = planned.schedule("hourly").await.id;
         let (store, ctx, install) = (&planned.store, &planned.ctx, planned.install);
-        store.write(ctx, async |mut tx| install_delete(&mut tx, install).await).await.unwrap();
+        store.write(ctx, async |mut tx| install_uninstall(&mut tx, install, OwnData::Purge).await).await.unwrap();
         let gone: Result<Schedule, PlatformError> = store.read(ctx, async |mut tx| schedule_get(&mut tx, id).await).await;
         assert_eq!(gone.unwrap_err().code(), "not-found");
         let left = store.read(ctx, async |mut tx| subscription_list(&mut tx).await).await.unwrap();

@@ -8,8 +8,8 @@ use heptad_model::{Ctx, PermissionSet};
 use heptad_platform::PlatformError;
 use heptad_platform::breaker::{Breaker, breaker_list};
 use heptad_platform::install::{
-    Grants, Install, InstallIn as NewInstall, install_create, install_delete, install_disable, install_enable,
-    install_get, install_grants_put, install_list, install_reorder, install_settings_put,
+    Grants, Install, InstallIn as NewInstall, install_create, install_disable, install_enable, install_get,
+    install_grants_put, install_list, install_reorder, install_settings_put,
 };
 use heptad_store::Tx;
 use serde::{Deserialize, Serialize};
@@ -127,19 +127,6 @@ pub(crate) struct InstallOut {
 pub(crate) struct InstallsOut {
     /// All of them in the order in which they run.
     pub items: Vec<InstallOut>,
-}
-
-/// What an uninstall has removed.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct UninstalledOut {
-    /// Entries of the plugin's own store.
-    pub kv_entries: u64,
-    /// Their bytes.
-    pub kv_bytes: i64,
-    /// Documents of the plugin's collections.
-    pub documents: i64,
-    /// Their bytes, ids and bodies.
-    pub document_bytes: i64,
 }
 
 impl InstallOut {
@@ -315,21 +302,4 @@ pub(super) async fn install_order(
     let installs = state.store.write(&staff.ctx, reorder).await?;
     state.runtime.refresh().await;
     Ok(all(installs, &staff.ctx))
-}
-
-/// Uninstalls a plugin with all that it stored in this shop.
-#[utoipa::path(delete, path = "/v1/installs/{install}", tag = "installs", responses((status = OK, body = UninstalledOut)))]
-pub(super) async fn install_remove(
-    State(state): State<AppState>,
-    owner: Owner,
-    PathOf(id): PathOf<InstallId>,
-) -> ApiResult<Json<UninstalledOut>> {
-    let removed = state.store.write(&owner.ctx, async |mut tx| install_delete(&mut tx, id).await).await?;
-    state.runtime.refresh().await;
-    Ok(Json(UninstalledOut {
-        kv_entries: removed.kv_entries,
-        kv_bytes: removed.kv_bytes,
-        documents: removed.documents,
-        document_bytes: removed.document_bytes,
-    }))
 }

@@ -7,7 +7,7 @@ use heptad_model::{Permission, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
     Fate, PluginVersion, VersionDiff, version_before, version_diff, version_fate_put, version_get, version_kill,
-    version_killed_tell,
+    version_killed_tell, version_revived_go_on,
 };
 use heptad_platform::principal::Role;
 use heptad_platform::publisher::publisher_get;
@@ -45,7 +45,7 @@ pub(crate) struct KilledOut {
     /// The version.
     pub version: VersionOut,
     /// How many shops have it and were told.
-    pub shops: u64,
+    pub shops: usize,
 }
 
 /// What a version changes against the last approved one before it.
@@ -129,7 +129,8 @@ pub(super) async fn version_fate(
     let fate = Fate::parse(&input.state);
     let fate = fate.ok_or_else(|| ApiError::invalid("state", "approved, deprecated or withdrawn"))?;
     own(&state, &reader, id).await?;
-    let put = async |mut tx: PlatformTx| version_fate_put(&mut tx, id, fate).await;
+    let is_operator = reader.principal.role == Role::Operator;
+    let put = async |mut tx: PlatformTx| version_fate_put(&mut tx, id, fate, is_operator).await;
     Ok(Json(state.store.platform_write(&reader.origin, put).await?.into()))
 }
 
@@ -145,7 +146,7 @@ pub(super) async fn version_stop(
     if reason.is_empty() || reason.len() > 500 {
         return Err(ApiError::invalid("reason", "1 to 500 bytes"));
     }
-    let kill = async |mut tx: PlatformTx| version_kill(&mut tx, id, true).await;
+    let kill = async |mut tx: PlatformTx| version_kill(&mut tx, id, Some(reason)).await;
     let version = state.store.platform_write(&operator.origin, kill).await?;
     state.runtime.refresh().await;
     let shops = version_killed_tell(&state.store, &operator.origin, &version, reason).await?;
@@ -159,9 +160,10 @@ pub(super) async fn version_revival(
     operator: Operator,
     PathOf(id): PathOf<VersionId>,
 ) -> ApiResult<Json<VersionOut>> {
-    let revive = async |mut tx: PlatformTx| version_kill(&mut tx, id, false).await;
+    let revive = async |mut tx: PlatformTx| version_kill(&mut tx, id, None).await;
     let version = state.store.platform_write(&operator.origin, revive).await?;
     state.runtime.refresh().await;
+    version_revived_go_on(&state.store, &operator.origin, id).await?;
     Ok(Json(version.into()))
 }
 

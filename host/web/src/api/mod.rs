@@ -43,6 +43,7 @@ mod subscriptions;
 mod tenants;
 mod tokens;
 mod trace;
+mod uninstalls;
 mod upgrades;
 mod usage;
 mod users;
@@ -131,6 +132,8 @@ pub const ROUTES: &[RouteRow] = &[
     row("PUT", "/v1/installs/{install}/secrets/{name}", Owner::ROLES),
     row("DELETE", "/v1/installs/{install}/secrets/{name}", Owner::ROLES),
     row("PUT", "/v1/installs/{install}/grants", Owner::ROLES),
+    row("GET", "/v1/uninstalls", Owner::ROLES),
+    row("POST", "/v1/uninstalls/{uninstall}/purge", Owner::ROLES),
     row("GET", "/v1/installs/{install}/upgrade", Staff::ROLES),
     row("POST", "/v1/installs/{install}/upgrade", Owner::ROLES),
     row("GET", "/v1/installs/{install}/rollback", Staff::ROLES),
@@ -275,7 +278,9 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(signing_keys::signing_key_revocation))
         .routes(routes!(signing_keys::signed_version_page))
         .routes(routes!(installs::install_all, installs::install_post))
-        .routes(routes!(installs::install_read, installs::install_remove))
+        .routes(routes!(installs::install_read, uninstalls::install_remove))
+        .routes(routes!(uninstalls::uninstall_page))
+        .routes(routes!(uninstalls::uninstall_now))
         .routes(routes!(upgrades::upgrade_plan, upgrades::upgrade))
         .routes(routes!(upgrades::rollback_plan, upgrades::rollback))
         .routes(routes!(installs::install_settings))

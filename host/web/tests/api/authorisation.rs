@@ -28,6 +28,7 @@ struct Side {
     publisher: TestPublisher,
     version: String,
     signing_key: String,
+    uninstall: String,
     plugin: &'static str,
 }
 
@@ -58,6 +59,7 @@ impl Side {
             "{plugin}" => self.plugin.to_owned(),
             "{version}" => self.version.clone(),
             "{signing_key}" => self.signing_key.clone(),
+            "{uninstall}" => self.uninstall.clone(),
             "{install}" => self.install.clone(),
             "{notice}" => self.notice.clone(),
             "{event}" => told.event.clone(),
@@ -173,10 +175,26 @@ async fn side(host: &TestHost, name: &str, plugin: &'static str) -> Side {
     let key = json!({"public_key": hex::encode([name.len() as u8; 32]), "name": name});
     let signing_key =
         host.post(&publisher.token, "/v1/signing-keys", &key).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let extra = installed(host, &stock.shop, "hello-event", json!({})).await;
+    let gone =
+        host.call(&stock.shop.owner, Method::DELETE, &format!("/v1/installs/{extra}?data=keep"), &Value::Null).await;
+    let uninstall = gone.expect(200)["id"].as_str().unwrap().to_owned();
     let told = Told::of(host, &stock).await;
     let published = Told::of_publisher(host, &publisher).await;
     let assets = Assets::of(host, &stock).await;
-    Side { stock, install, notice, told, published, assets, publisher, version: String::new(), signing_key, plugin }
+    Side {
+        stock,
+        install,
+        notice,
+        told,
+        published,
+        assets,
+        publisher,
+        version: String::new(),
+        signing_key,
+        uninstall,
+        plugin,
+    }
 }
 
 /// An event of a side, and what there is about it.
@@ -318,7 +336,7 @@ async fn call(host: &TestHost, token: &str, row: &RouteRow, role: Role, to: &Sid
 both_databases! {
     async fn every_route_lets_in_only_who_may_and_only_to_its_own(database: TestDatabase) {
         let host = TestHost::start(database).await;
-        let approved = host.approved(&["hello-discount", "diary", "timetable"]).await;
+        let approved = host.approved(&["hello-discount", "hello-event", "diary", "timetable"]).await;
         let (mut own, mut other) = (side(&host, "own", "hello-discount").await, side(&host, "other", "hello-discount").await);
         own.version = approved[0].id.to_string();
         other.version.clone_from(&own.version);

@@ -7,8 +7,8 @@ use heptad_model::id::InstallId;
 use heptad_platform::breaker::{Breaker, breaker_list};
 use heptad_platform::delivery::subscription::Subscription;
 use heptad_platform::install::{
-    GivenSecret, Install, install_delete, install_disable, install_enable, install_get, install_grants_put,
-    install_list, install_reorder, install_secret_list, install_settings_put,
+    GivenSecret, Install, OwnData, install_disable, install_enable, install_get, install_grants_put, install_list,
+    install_reorder, install_secret_list, install_settings_put, install_uninstall,
 };
 use heptad_platform::settings::settings_check;
 use heptad_platform::{FieldError, PlatformError};
@@ -323,11 +323,15 @@ pub(in crate::console) async fn uninstall(shop: Shop, State(state): State<AppSta
 pub(in crate::console) async fn uninstall_post(
     shop: Shop,
     State(state): State<AppState>,
-    _fields: Fields,
+    fields: Fields,
 ) -> ConsoleResult {
     shop.owner()?;
     let id: InstallId = shop.id("install")?;
-    state.store.write(&shop.ctx, async |mut tx| install_delete(&mut tx, id).await).await?;
+    let (data, done) = match fields.text("data") {
+        "keep" => (OwnData::Keep, "uninstalled-kept"),
+        _ => (OwnData::Purge, "uninstalled"),
+    };
+    state.store.write(&shop.ctx, async |mut tx| install_uninstall(&mut tx, id, data).await).await?;
     state.runtime.refresh().await;
-    Ok(go(shop.url("/plugins?done=uninstalled")))
+    Ok(go(shop.url(format_args!("/plugins?done={done}"))))
 }

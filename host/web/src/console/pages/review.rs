@@ -8,7 +8,7 @@ use heptad_model::{Permission, Point};
 use heptad_platform::PlatformError;
 use heptad_platform::catalog::{
     Fate, PluginVersion, Review, VersionDiff, VersionState, version_before, version_diff, version_fate_put,
-    version_get, version_kill, version_killed_tell, version_queue, version_review,
+    version_get, version_kill, version_killed_tell, version_queue, version_review, version_revived_go_on,
 };
 use heptad_store::PlatformTx;
 
@@ -137,11 +137,11 @@ pub(in crate::console) async fn life(desk: Operating, State(state): State<AppSta
     let reason = fields.text("reason").trim().to_owned();
     let url = format!("{}/versions/{id}", desk.shell.base);
     if let Some(fate) = Fate::parse(&decision) {
-        let put = async |mut tx: PlatformTx| version_fate_put(&mut tx, id, fate).await;
+        let put = async |mut tx: PlatformTx| version_fate_put(&mut tx, id, fate, true).await;
         state.store.platform_write(&desk.origin, put).await?;
         return Ok(go(format!("{url}?done=life")));
     }
-    let is_killed = match decision.as_str() {
+    let stopped = match decision.as_str() {
         "kill" if reason.is_empty() || reason.len() > 500 => {
             let (version, diff) = fetch(&state, &desk, id).await?;
             let problem = Some(desk.shell.t("rule-reason"));
@@ -150,17 +150,24 @@ pub(in crate::console) async fn life(desk: Operating, State(state): State<AppSta
                 &ReviewPage { problem, ..review_page(desk, &version, &diff) },
             );
         }
-        "kill" => true,
-        "revive" => false,
+        "kill" => Some(reason.as_str()),
+        "revive" => None,
         _ => return Err(Failure::nowhere()),
     };
-    let write = async |mut tx: PlatformTx| version_kill(&mut tx, id, is_killed).await;
+    let write = async |mut tx: PlatformTx| version_kill(&mut tx, id, stopped).await;
     let version = state.store.platform_write(&desk.origin, write).await?;
     state.runtime.refresh().await;
-    if is_killed {
-        version_killed_tell(&state.store, &desk.origin, &version, &reason).await?;
-    }
-    Ok(go(format!("{url}?done={}", if is_killed { "killed" } else { "revived" })))
+    let done = match stopped {
+        Some(reason) => {
+            version_killed_tell(&state.store, &desk.origin, &version, reason).await?;
+            "killed"
+        }
+        None => {
+            version_revived_go_on(&state.store, &desk.origin, id).await?;
+            "revived"
+        }
+    };
+    Ok(go(format!("{url}?done={done}")))
 }
 
 fn review_page(desk: Operating, version: &PluginVersion, diff: &VersionDiff) -> ReviewPage {

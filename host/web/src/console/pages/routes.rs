@@ -38,7 +38,7 @@ pub(super) fn routes(shop: &Shop, state: &AppState, install: &Install) -> Vec<Ro
         .routes
         .iter()
         .map(|route| {
-            let entry = route.entry().filter(|_| install.is_enabled());
+            let entry = route.entry().filter(|_| install.runs());
             let address = url.map(|url| url.address(install.id, &route.path)).unwrap_or_default();
             let open = match (entry, url, route.audience) {
                 (Some(entry), Some(url), Audience::Public) => url.address(install.id, entry),
@@ -81,7 +81,7 @@ pub(in crate::console) async fn open(
     let install = state.store.read(&shop.ctx, async |mut tx| install_get(&mut tx, id).await).await?;
     let is_entry = |route: &heptad_model::RouteWish| route.audience == Audience::Staff && route.entry() == Some(&*to);
     let (Some(url), Actor::User(user)) = (&state.options.apps, &shop.ctx.actor) else { return Err(Failure::nowhere()) };
-    if !install.is_enabled() || !install.manifest.routes.iter().any(is_entry) {
+    if !install.runs() || !install.manifest.routes.iter().any(is_entry) {
         return Err(Failure::nowhere());
     }
     let (tenant, role) = (shop.record.tenant.id, if shop.is_owner { Role::Owner } else { Role::Staff });

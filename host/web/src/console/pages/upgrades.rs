@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use heptad_model::id::InstallId;
 use heptad_platform::PlatformError;
 use heptad_platform::install::{
-    Install, LostWrites, Previous, UpgradeIn, UpgradePlan, install_get, install_rollback, install_rollback_plan,
-    install_upgrade, install_upgrade_plan,
+    Install, LostWrites, Previous, UpgradeIn, UpgradePlan, install_get, install_previous, install_rollback,
+    install_rollback_plan, install_upgrade, install_upgrade_plan,
 };
 use heptad_store::Tx;
 
@@ -35,11 +35,8 @@ pub(super) async fn versions_view(tx: &mut Tx, shop: &Shop, id: InstallId) -> Re
         Err(PlatformError::NotAnUpgrade { .. } | PlatformError::NotFound { .. }) => None,
         Err(error) => return Err(error),
     };
-    let back = match install_rollback_plan(tx, id).await {
-        Ok((previous, _)) => Some((previous.version.clone(), shop.look.time(previous.until()))),
-        Err(PlatformError::NoRollback) => None,
-        Err(error) => return Err(error),
-    };
+    let previous = install_previous(tx, id).await?;
+    let back = previous.map(|previous| (previous.version.clone(), shop.look.time(previous.until())));
     Ok(VersionsView { newer, back })
 }
 
