@@ -1,6 +1,6 @@
 //! Scenarios: a plugin tried in a shop of its own, in front of the host's real functions.
 //!
-//! A scenario is a file ([`file`]): a shop with customers and stock, steps, and what is expected of each. [`Bench`] takes the
+//! A scenario is a file ([`mod@file`]): a shop with customers and stock, steps, and what is expected of each. [`Bench`] takes the
 //! plugin in as a catalog would, once; [`Bench::run`] makes a new database for each scenario, sets the clock, installs the
 //! plugin, and goes through the steps. Nothing leaves the machine: servers elsewhere are what the scenario says they answer.
 //!

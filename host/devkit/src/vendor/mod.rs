@@ -1,7 +1,7 @@
 //! The SDK in a project: what its language's package manager takes, in a folder of the project.
 //!
-//! Rust gets a crate with the contract beside it ([`cargo`]), JavaScript and TypeScript a tarball for npm ([`npm`]), Python a
-//! wheel for pip ([`wheel`]).
+//! Rust gets a crate with the contract beside it (`cargo`), JavaScript and TypeScript a tarball for npm (`npm`), Python a
+//! wheel for pip (`wheel`).
 
 mod cargo;
 mod npm;

@@ -1,5 +1,5 @@
-//! `heptad plugin`: projects of plugins ([`project`], [`check`], [`test`], [`dev`]), their files ([`file`]), and what a
-//! publisher does on a server ([`remote`]).
+//! `heptad plugin`: projects of plugins ([`project`], [`check`], [`mod@test`], [`dev`]), their files ([`mod@file`]), and what
+//! a publisher does on a server ([`remote`]).
 
 pub(crate) mod check;
 pub(crate) mod dev;
