@@ -284,10 +284,9 @@ uninstall-title = Uninstall { $name }?
 uninstall-gone = This will be gone for good:
 uninstall-settings = its settings in your shop
 uninstall-grants = what you allowed it, and its place in the order
-uninstall-data = everything that it stored in your shop
 uninstall-stays = Orders stay as they are, with the reasons for their prices.
 uninstall-enabled = It is enabled: prices are computed without it as soon as you confirm.
-uninstall-do = Uninstall { $name } { $version } with its data
+uninstall-do = Uninstall { $name } { $version }
 
 # The rules of fields.
 rule-required = Please fill this in.

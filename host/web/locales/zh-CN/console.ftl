@@ -281,10 +281,9 @@ uninstall-title = 卸载“{ $name }”？
 uninstall-gone = 以下内容会被永久删除：
 uninstall-settings = 它在本店的设置
 uninstall-grants = 您授予它的权限，以及它的顺序
-uninstall-data = 它在本店保存的全部数据
 uninstall-stays = 订单不受影响，订单上的价格说明也会保留。
 uninstall-enabled = 它现在是启用状态：确认后，价格立即不再算上它。
-uninstall-do = 卸载“{ $name }”{ $version } 并删除数据
+uninstall-do = 卸载“{ $name }”{ $version }
 
 # 各项内容的规则。
 rule-required = 请填写此项。

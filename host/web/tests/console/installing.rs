@@ -107,7 +107,7 @@ both_databases! {
         let page = browser.send(&page.form("/enable")).await.expect(200);
         let page = browser.send(&page.form("/disable")).await.expect(200);
         let page = browser.follow(&page, "Uninstall…").await.expect(200);
-        page.shows("This will be gone for good").shows("everything that it stored in your shop");
+        page.shows("This will be gone for good").shows("Keep it for 30 days").shows("Remove it now");
         let page = browser.send(&page.form("/uninstall")).await.expect(200);
         page.shows("Uninstalled");
         assert_eq!(order(&page.html).last(), Some(&"quantity-breaks"));
