@@ -7,6 +7,7 @@
 mod bench;
 mod counts;
 mod demo;
+mod dist;
 mod docs;
 mod foreign;
 mod guests;
@@ -67,6 +68,8 @@ enum Command {
     },
     /// Run the build steps of ops/Containerfile as commands, and start what they make as the image would
     Image,
+    /// Build the binary to hand out, and try it where no Rust is
+    Dist,
     /// Write the parts of the documents that are made from the code
     Docs,
     /// Run the benchmark; its arguments follow `--`
@@ -104,6 +107,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Postgres { command } => test::with_postgres(&workspace, &command),
         Command::Rolling { commit } => rolling::run(&workspace, &commit),
         Command::Image => image::run(&workspace),
+        Command::Dist => dist::run(&workspace),
         Command::Docs => docs::run(&workspace),
         Command::Bench { args } => bench::run(&workspace, &args),
     }

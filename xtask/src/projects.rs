@@ -75,8 +75,8 @@ fn finish(workspace: &Workspace, project: &Path, plugin: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fills npm's cache with what new projects depend on.
-fn packages(workspace: &Workspace) -> Result<()> {
+/// Fills npm's cache with what new projects depend on; its folder.
+pub(crate) fn packages(workspace: &Workspace) -> Result<PathBuf> {
     let (template, tools) = (workspace.root.join(PINS.0), workspace.tools());
     unless_done(&tools.join("npm-cache.stamp"), std::slice::from_ref(&template), || {
         println!("guests: fetching what projects in JavaScript depend on");
@@ -90,7 +90,8 @@ fn packages(workspace: &Workspace) -> Result<()> {
         npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]);
         npm.arg("--cache").arg(tools.join("npm-cache")).current_dir(folder);
         process::run(npm.stdout(Stdio::null()))
-    })
+    })?;
+    Ok(tools.join("npm-cache"))
 }
 
 /// The folder with the wheels that new projects depend on.
